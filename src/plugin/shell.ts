@@ -1,0 +1,12 @@
+import { InputError } from '../errors.js';
+
+/** Quotes one word for a POSIX shell. NUL cannot be passed to any program and is refused. */
+export function quote(word: string): string {
+  if (word.includes('\0')) throw new InputError('a NUL character cannot be part of a command or a file name');
+  return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
+}
+
+/** A command line of quoted words. */
+export function commandLine(words: readonly string[]): string {
+  return words.map(quote).join(' ');
+}
