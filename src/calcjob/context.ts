@@ -1,0 +1,96 @@
+import type { ComputerConfig } from '../config/computer.js';
+import type { Connection } from '../plugin/transport.js';
+import type { JobInfo, SchedulerDefinition } from '../plugin/scheduler.js';
+import { readCheckpoint, writeCheckpoint } from '../process/checkpoint.js';
+import type { Lease } from '../store/leases.js';
+import type { Repository } from '../store/repository.js';
+import type { Store } from '../store/store.js';
+import type { ComputerRow, ProcessRow } from '../store/tables.js';
+import type { Job } from './job.js';
+
+/** A computer with its plugin loaded and its options checked. */
+export interface CalcJobComputer {
+  readonly row: ComputerRow;
+  readonly config: ComputerConfig;
+  readonly scheduler: SchedulerDefinition;
+  /** As the scheduler's `options` schema gave them. */
+  readonly schedulerOptions: unknown;
+}
+
+/** What a verb needs to do its work on one calcjob. */
+export interface CalcJobContext {
+  readonly row: ProcessRow;
+  readonly job: Job;
+  readonly computer: CalcJobComputer;
+  readonly connection: Connection;
+  readonly store: Store;
+  readonly repository: Repository;
+  /** Every write carries it. */
+  readonly lease: Lease;
+  readonly signal: AbortSignal;
+  /** Milliseconds since the epoch. */
+  readonly now: () => number;
+  /** A fresh random word of lower-case hex. */
+  readonly nonce: () => string;
+}
+
+/** How the job ended, as far as is known, and who said so. */
+export interface JobEnd {
+  readonly source: 'queue' | 'accounting' | 'exit-file' | 'absence';
+  readonly info?: JobInfo;
+}
+
+/** What a calcjob remembers between verbs beside its columns. */
+export interface CalcJobState {
+  readonly end?: JobEnd;
+  /** Since when, and in how many good listings in a row, the job has been missing. */
+  readonly absentSince?: number;
+  readonly absentListings?: number;
+  /** Plain names that were to be retrieved and do not exist. */
+  readonly missing?: readonly string[];
+  /** Exit code of the command from the job's own exit file. */
+  readonly commandExit?: number;
+}
+
+const checkpointVersion = 1;
+
+export function readState(row: ProcessRow): CalcJobState {
+  return row.checkpoint === null ? {} : (readCheckpoint(row.checkpoint, checkpointVersion) as CalcJobState);
+}
+
+export function writeState(state: CalcJobState): string {
+  return writeCheckpoint(checkpointVersion, state);
+}
+
+/** Paths relative to the job's directory that belong to Wherry and not to the user. */
+export const ownFiles = {
+  directory: '.wherry',
+  upload: '.wherry/upload',
+  script: (attempt: number) => `.wherry/job-${attempt}.sh`,
+  marker: (attempt: number) => `.wherry/submission-${attempt}`,
+  claim: '.wherry/claim',
+  exit: '.wherry/exit',
+  schedulerStdout: '.wherry/scheduler-stdout.txt',
+  schedulerStderr: '.wherry/scheduler-stderr.txt',
+} as const;
+
+/** Milliseconds: without progress for transfers, in all for short commands and for the scheduler's commands. */
+export const deadlines = { transfer: 120_000, command: 60_000, scheduler: 90_000 } as const;
+
+/** Where a scheduler's questions are asked. */
+export function queryContext(connection: Connection, computer: CalcJobComputer) {
+  return {
+    user: connection.user,
+    workDirectory: workDirectory(connection, computer.config),
+    options: computer.schedulerOptions,
+  };
+}
+
+/** The computer's work directory with `{user}`, `{home}` and a leading `~` filled in. */
+export function workDirectory(connection: Connection, config: ComputerConfig): string {
+  const filled = config.workDirectory
+    .replace(/^~(?=\/|$)/, connection.home)
+    .replaceAll('{home}', connection.home)
+    .replaceAll('{user}', connection.user);
+  return filled.length > 1 ? filled.replace(/\/+$/, '') : filled;
+}

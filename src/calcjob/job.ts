@@ -1,0 +1,111 @@
+import { z } from 'zod';
+import { messageOf, WherryError } from '../errors.js';
+import { resourceFields } from '../plugin/resources.js';
+import { parseDuration, parseSize } from '../plugin/units.js';
+
+/** Text that may go into a script or a file name: anything but NUL and what cannot be written as UTF-8. */
+const text = z
+  .string()
+  .refine((value) => !value.includes('\0'), 'a NUL character cannot be used here')
+  .refine((value) => !/\p{Surrogate}/u.test(value), 'has half of a surrogate pair, which cannot be written as UTF-8');
+
+/** One word for the scheduler's header: no blanks, quotes or control characters, no leading dash. */
+const word = z
+  .string()
+  .regex(
+    /^[^\s\p{Cc}"'`$\\;|<>-][^\s\p{Cc}"'`$\\;|<>]*$/u,
+    'must be one word without blanks, quotes or a leading dash',
+  );
+
+/** A path inside the job's directory: relative, no `.` or `..`, not Wherry's own folder. */
+export const jobPath = text.refine((path) => isInside(path), {
+  error: 'must be a relative path inside the job directory, without "." or ".." (and not in .wherry)',
+});
+
+function isInside(path: string): boolean {
+  const segments = path.replace(/\/$/, '').split('/');
+  return segments[0] !== '.wherry' && segments.every((part) => part !== '' && part !== '.' && part !== '..');
+}
+
+const duration = z
+  .union([z.number(), z.string()], 'must be a duration such as 90m or 1h30m, or a number of seconds')
+  .transform((value, context) => converted(value, parseDuration, context))
+  .refine((seconds) => seconds >= 1 && seconds <= 315_360_000, 'must be between 1s and 3650d');
+const size = z
+  .union([z.number(), z.string()], 'must be a size such as 500MB or 64GiB, or a number of bytes')
+  .transform((value, context) => converted(value, parseSize, context))
+  .refine(
+    (bytes) => bytes >= 2 ** 20 && bytes <= 2 ** 50,
+    'must be between 1MiB and 1024TiB, with its unit, such as 64GiB',
+  );
+
+function converted(value: number | string, parse: (text: string) => number, context: z.RefinementCtx): number {
+  if (typeof value === 'number') return value;
+  try {
+    return parse(value);
+  } catch (error) {
+    const hint = error instanceof WherryError && error.hint !== undefined ? `: ${error.hint}` : '';
+    context.addIssue({ code: 'custom', message: messageOf(error) + hint });
+    return z.NEVER;
+  }
+}
+
+/**
+ * What to bring back. A plain name is a file or folder; `*`, `?`, `[` and `{` make a glob. A plain string keeps its
+ * path; with `to` the last `depth` segments (default 1: the name alone) are placed under that folder.
+ */
+const retrieveEntry = z.union([
+  jobPath,
+  z.strictObject({
+    from: jobPath,
+    /** Folder in the results; `.` is the top. */
+    to: z.union([z.literal('.'), jobPath]).optional(),
+    /** How many trailing path segments to keep; null keeps the whole path. */
+    depth: z.int().min(0).max(100).nullable().optional(),
+  }),
+]);
+
+/** The resources as users write them; what a scheduler cannot express is refused by its plugin's own schema. */
+const resources = z.strictObject({
+  nodes: resourceFields.nodes,
+  tasksPerNode: resourceFields.tasksPerNode,
+  cpusPerTask: resourceFields.cpusPerTask,
+  gpusPerNode: resourceFields.gpusPerNode,
+  memoryPerNode: size.optional(),
+  walltime: duration.optional(),
+});
+
+/** A job as a person or a program writes it: the inputs of the built-in calcjob `shell`. */
+export const jobSchema = z.strictObject({
+  computer: z.string().min(1).optional(),
+  label: text.max(255).optional(),
+  description: text.max(10_000).optional(),
+  command: z.array(text).min(1, 'names no program'),
+  stdin: jobPath.optional(),
+  stdout: jobPath.default('stdout.txt'),
+  stderr: jobPath.default('stderr.txt'),
+  /** Name on the computer → file or folder here; a name that ends in `/` is a folder. */
+  files: z.record(jobPath, text.min(1)).default({}),
+  resources: resources.default({}),
+  queue: word.optional(),
+  account: word.optional(),
+  qos: word.optional(),
+  constraint: z
+    .string()
+    .regex(/^[\w&|()[\]*:,.+-]+$/, 'has characters that no scheduler takes')
+    .optional(),
+  headerLines: z.array(text.regex(/^#[^\n\r]*$/, 'must be one line that begins with #')).default([]),
+  environment: z.record(z.string().regex(/^[A-Za-z_]\w*$/, 'is no name of an environment variable'), text).default({}),
+  /** Run the command under the computer's `mpirun`; default: when it has one and more than one task is asked for. */
+  mpi: z.boolean().optional(),
+  prepend: text.default(''),
+  append: text.default(''),
+  retrieve: z.array(retrieveEntry).default([]),
+  /** Larger goes first where a limit makes jobs wait. */
+  priority: z.int().min(-1000).max(1000).default(0),
+});
+
+/** A checked job, durations in seconds and sizes in bytes. */
+export type Job = z.output<typeof jobSchema>;
+export type JobInput = z.input<typeof jobSchema>;
+export type RetrieveEntry = z.output<typeof retrieveEntry>;

@@ -1,0 +1,151 @@
+import path from 'node:path';
+import picomatch from 'picomatch';
+import { WherryError } from '../errors.js';
+import type { RemoteEntry } from '../plugin/transport.js';
+import type { Transition } from '../process/transition.js';
+import type { FileRow } from '../store/tables.js';
+import { type CalcJobContext, deadlines, ownFiles, readState, writeState } from './context.js';
+import type { RetrieveEntry } from './job.js';
+
+/** Where a file of the job's directory goes in the results. */
+interface Selected {
+  readonly file: RemoteEntry;
+  /** Path in the results. */
+  readonly target: string;
+}
+
+/**
+ * Brings the results: one listing, one stream into a temporary folder, every size checked; then content into the
+ * repository and the rows with the transition. Repeating it costs a transfer and changes nothing.
+ */
+export async function retrieve(context: CalcJobContext): Promise<Transition> {
+  const { connection, row, job, repository, signal } = context;
+  const directory = row.remote_directory;
+  if (directory === null) throw new WherryError('internal', `process ${row.id} has no directory to retrieve from`);
+  const own: string[] = [ownFiles.exit, ownFiles.schedulerStdout, ownFiles.schedulerStderr];
+  const entries: RetrieveEntry[] = [...job.retrieve, ...new Set([job.stdout, job.stderr])];
+  const roots = [...new Set([...entries.map((entry) => rootOf(patternOf(entry))), ...own])];
+  const found = await connection.find(directory, roots, { timeout: deadlines.transfer, signal });
+  const { selected, missing } = select(entries, found);
+  for (const file of found) if (own.includes(file.path) && file.type === 'file') selected.push({ file, target: file.path });
+
+  await using temporary = await repository.temporaryDirectory();
+  const files = [...new Map(selected.map(({ file }) => [file.path, file])).values()];
+  await connection.download(directory, files, temporary.path, { timeout: deadlines.transfer, signal });
+  const rows = await enter(context, selected, temporary.path);
+
+  const commandExit = await exitCodeOf(context, rows);
+  const wanted = missing.filter((name) => job.retrieve.some((entry) => patternOf(entry) === name));
+  const state = { ...readState(row), missing: wanted, ...(commandExit === undefined ? {} : { commandExit }) };
+  return {
+    to: 'running',
+    stage: 'parse',
+    changes: { checkpoint: writeState(state) },
+    events: wanted.map((name) => ({
+      type: 'process.report' as const,
+      data: { level: 'warning' as const, message: `"${name}" was to be retrieved and does not exist` },
+    })),
+    also: async (transaction) => {
+      await transaction.deleteFrom('files').where('process_id', '=', row.id).where('role', '=', 'outputs').execute();
+      // Chunks keep the number of bound values below what the databases allow.
+      for (let start = 0; start < rows.length; start += 1000) {
+        await transaction.insertInto('files').values(rows.slice(start, start + 1000)).execute();
+      }
+    },
+  };
+}
+
+const hasGlob = (pattern: string) => /[*?[\]{}]/.test(pattern);
+
+function patternOf(entry: RetrieveEntry): string {
+  const pattern = typeof entry === 'string' ? entry : entry.from;
+  return pattern.replace(/\/+$/, '');
+}
+
+/** The part of a pattern that is surely a plain path: what has to be listed. */
+function rootOf(pattern: string): string {
+  if (!hasGlob(pattern)) return pattern;
+  const segments = pattern.split('/');
+  const plain = segments.slice(0, segments.findIndex(hasGlob));
+  return plain.length === 0 ? '.' : plain.join('/');
+}
+
+/**
+ * Chooses the files that the entries name and where they go. A name that exists as it stands is plain even when it
+ * looks like a glob. A folder brings everything below it. Wherry's own folder is never matched.
+ */
+export function select(
+  entries: readonly RetrieveEntry[],
+  found: readonly RemoteEntry[],
+): { selected: Selected[]; missing: string[] } {
+  const candidates = found.filter((entry) => entry.path !== ownFiles.directory && !entry.path.startsWith(`${ownFiles.directory}/`));
+  const files = candidates.filter((entry) => entry.type === 'file');
+  const byTarget = new Map<string, Selected>();
+  const missing: string[] = [];
+  for (const entry of entries) {
+    const pattern = patternOf(entry);
+    const exact = candidates.find((candidate) => candidate.path === pattern);
+    const matches = exact === undefined && hasGlob(pattern) ? globMatches(pattern, candidates, files) : plainMatches(pattern, files);
+    if (matches.length === 0 && exact === undefined && !hasGlob(pattern)) missing.push(pattern);
+    for (const { file, top } of matches) {
+      const target = targetOf(entry, file.path, top);
+      if (!byTarget.has(target)) byTarget.set(target, { file, target });
+    }
+  }
+  return { selected: [...byTarget.values()], missing };
+}
+
+interface Match {
+  readonly file: RemoteEntry;
+  /** The file or folder that the entry named; the file is it or stands below it. */
+  readonly top: string;
+}
+
+function plainMatches(name: string, files: readonly RemoteEntry[]): Match[] {
+  return files.filter((file) => file.path === name || file.path.startsWith(`${name}/`)).map((file) => ({ file, top: name }));
+}
+
+function globMatches(pattern: string, candidates: readonly RemoteEntry[], files: readonly RemoteEntry[]): Match[] {
+  const isMatch = picomatch(pattern, { dot: false, nonegate: true });
+  const matches: Match[] = files.filter((file) => isMatch(file.path)).map((file) => ({ file, top: file.path }));
+  const folders = candidates.filter((entry) => entry.type === 'directory' && isMatch(entry.path));
+  for (const folder of folders) matches.push(...plainMatches(folder.path, files).filter(({ file }) => !isMatch(file.path)));
+  return matches;
+}
+
+/** A plain entry keeps its path; with `to` or `depth` the last `depth` segments of what it named go under `to`. */
+function targetOf(entry: RetrieveEntry, file: string, top: string): string {
+  if (typeof entry === 'string' || (entry.to === undefined && entry.depth === undefined)) return file;
+  const depth = entry.depth === undefined ? 1 : entry.depth;
+  const segments = top.split('/');
+  const kept = depth === null ? segments : segments.slice(segments.length - Math.max(1, Math.min(depth, segments.length)));
+  const below = file.slice(top.length);
+  const folder = entry.to === undefined || entry.to === '.' ? '' : `${entry.to.replace(/\/+$/, '')}/`;
+  return `${folder}${kept.join('/')}${below}`;
+}
+
+async function enter({ row, repository }: CalcJobContext, selected: readonly Selected[], folder: string): Promise<FileRow[]> {
+  const stored = new Map<string, { sha256: string; size: number }>();
+  const rows: FileRow[] = [];
+  for (const { file, target } of selected) {
+    let content = stored.get(file.path);
+    if (content === undefined) {
+      content = await repository.adopt(path.join(folder, file.path));
+      stored.set(file.path, content);
+    }
+    rows.push({ process_id: row.id, role: 'outputs', path: target, ...content, mode: file.mode & 0o777 });
+  }
+  return rows;
+}
+
+async function exitCodeOf({ repository }: CalcJobContext, rows: readonly FileRow[]): Promise<number | undefined> {
+  const row = rows.find((file) => file.path === ownFiles.exit);
+  if (row === undefined || row.size > 16) return undefined;
+  return parseExitFile((await repository.read(row.sha256)).toString('latin1'));
+}
+
+/** The exit code that the job script left; undefined when the text is no such thing. */
+export function parseExitFile(text: string): number | undefined {
+  const match = /^(\d{1,3})\n$/.exec(text);
+  return match === null ? undefined : Number(match[1]);
+}

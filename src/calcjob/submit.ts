@@ -1,0 +1,257 @@
+import { CommandError, WherryError } from '../errors.js';
+import { commandLine, quote } from '../plugin/shell.js';
+import type { Command, SubmitOutcome } from '../plugin/scheduler.js';
+import type { ExecResult } from '../plugin/transport.js';
+import { type ExitCode, standardExit } from '../process/exit-codes.js';
+import { amend, type Transition } from '../process/transition.js';
+import { writeEvents } from '../store/events.js';
+import { fenced } from '../store/leases.js';
+import type { SubmissionRow } from '../store/tables.js';
+import { type CalcJobContext, deadlines, ownFiles, queryContext } from './context.js';
+import { runCommand } from './run-command.js';
+import { renderScript } from './script.js';
+
+const stderrMark = '--- stderr of the scheduler ---';
+
+/**
+ * Hands the job to the scheduler, exactly once. The intent is committed first; the command that submits also writes
+ * the reply to a marker beside the script. Whoever finds an intent without an outcome asks marker, queue and accounting
+ * before anything is submitted again.
+ *
+ * Errors: `submission-unknown` while nothing is certain yet (look again soon), `back-pressure` for a limit of the site.
+ */
+export async function submit(context: CalcJobContext): Promise<Transition> {
+  const earlier = await settle(context);
+  if (earlier !== undefined) return earlier;
+  const last = await lastSubmission(context);
+  const submission = await intend(context, (last?.attempt ?? 0) + 1);
+  return conclude(context, submission, await ask(context, submission));
+}
+
+/**
+ * Finds out what became of an earlier submission; undefined when none is on the computer for certain.
+ * Errors: `submission-unknown` while that is not certain.
+ */
+export async function settle(context: CalcJobContext): Promise<Transition | undefined> {
+  const last = await lastSubmission(context);
+  if (last?.outcome === 'accepted' && last.job_id !== null) return accepted(context, last, last.job_id);
+  if (last?.outcome !== 'intended') return undefined;
+  const outcome = await recover(context, last);
+  return outcome === undefined ? undefined : conclude(context, last, outcome);
+}
+
+/** The newest submission of a process. */
+async function lastSubmission({ store, row }: Pick<CalcJobContext, 'store' | 'row'>): Promise<SubmissionRow | undefined> {
+  return store
+    .selectFrom('submissions')
+    .selectAll()
+    .where('process_id', '=', row.id)
+    .orderBy('attempt', 'desc')
+    .limit(1)
+    .executeTakeFirst();
+}
+
+/** Write-ahead record: committed, under the lease, before the scheduler hears anything. */
+async function intend(context: CalcJobContext, attempt: number): Promise<SubmissionRow> {
+  const { store, row, lease } = context;
+  const now = context.now();
+  const jobName = `wherry-${row.id}-${context.nonce()}`;
+  return fenced(store, lease, async (transaction) => {
+    await writeEvents(transaction, row.id, now, [{ type: 'job.intended', data: { attempt, jobName } }]);
+    return transaction
+      .insertInto('submissions')
+      .values({ process_id: row.id, attempt, job_name: jobName, intended_at: now, outcome: 'intended' })
+      .returningAll()
+      .executeTakeFirstOrThrow();
+  });
+}
+
+async function ask(context: CalcJobContext, submission: SubmissionRow): Promise<SubmitOutcome> {
+  const { connection, computer, job, row, signal } = context;
+  const directory = remoteDirectory(context);
+  const script = ownFiles.script(submission.attempt);
+  const { workDirectory, options } = queryContext(connection, computer);
+  const command = computer.scheduler.submit({
+    name: submission.job_name,
+    script,
+    directory,
+    resources: job.resources,
+    workDirectory,
+    options,
+  });
+  const text = renderScript({
+    job,
+    computer: computer.config,
+    scheduler: computer.scheduler,
+    jobName: submission.job_name,
+    directory,
+  });
+  try {
+    const result = await connection.exec(submitScript(command, script, ownFiles.marker(submission.attempt)), {
+      directory,
+      stdin: text,
+      timeout: deadlines.scheduler,
+      signal,
+    });
+    return readReply(context, result);
+  } catch (error) {
+    if (!(error instanceof WherryError) || error.code === 'back-pressure') throw error;
+    // Whether it happened is found out before anything else is tried.
+    const message = `the reply to the submission of process ${row.id} was lost: ${error.message}`;
+    throw await unknown(context, submission, message, error);
+  }
+}
+
+/** One command: script into place, submission, reply into the marker by rename, reply to us. */
+function submitScript(command: Command, script: string, marker: string): string {
+  const errors = `${marker}.stderr`;
+  const input = command.stdin === undefined ? '</dev/null' : `<<'WHERRY_INPUT'\n${command.stdin}\nWHERRY_INPUT`;
+  // sbatch may sleep and retry for minutes; what comes so late would look like a job that never was.
+  return [
+    `cat > ${quote(script)}.part && chmod 700 ${quote(script)}.part && mv ${quote(script)}.part ${quote(script)} || exit 97`,
+    'limit=; command -v timeout >/dev/null 2>&1 && limit="timeout 60"',
+    `reply=$($limit ${commandLine(command.words)} 2>${quote(errors)} ${input}\n)`,
+    'code=$?',
+    `{ printf '%s\\n%s\\n%s\\n' "$code" "$reply" ${quote(stderrMark)}; cat ${quote(errors)}; } > ${quote(marker)}.part &&`,
+    `mv ${quote(marker)}.part ${quote(marker)} && cat ${quote(marker)}`,
+  ].join('\n');
+}
+
+function readReply(context: CalcJobContext, result: ExecResult): SubmitOutcome {
+  if (result.exitCode !== 0) {
+    const transient = result.exitCode !== 97;
+    throw new CommandError(
+      'command-failed',
+      `the job's directory ${remoteDirectory(context)} cannot be used: ${result.stderr.trim() || `exit code ${result.exitCode}`}`,
+      { ...result, command: 'write the job script' },
+      { transient, hint: 'check space, quota and rights of the work directory on the computer' },
+    );
+  }
+  return parseMarker(context, result.stdout);
+}
+
+function parseMarker({ computer }: CalcJobContext, text: string): SubmitOutcome {
+  const [reply = '', ...rest] = text.split(`\n${stderrMark}\n`);
+  const [code = '', ...lines] = reply.split('\n');
+  if (rest.length === 0 || !/^\d+$/.test(code)) return { kind: 'unknown', message: 'the marker on the computer is damaged' };
+  if (code === '124' || code === '137') return { kind: 'unknown', message: 'the scheduler did not answer within a minute' };
+  return computer.scheduler.parseSubmit({
+    stdout: `${lines.join('\n')}\n`,
+    stderr: rest.join(''),
+    exitCode: Number(code),
+    signal: null,
+    durationMs: 0,
+  });
+}
+
+/** Looks for the outcome of a submission whose reply was lost; undefined when all sources say that it never arrived. */
+async function recover(context: CalcJobContext, submission: SubmissionRow): Promise<SubmitOutcome | undefined> {
+  const { connection, computer, signal } = context;
+  const { scheduler } = computer;
+  const marker = await connection.exec(`cat ${quote(ownFiles.marker(submission.attempt))} 2>/dev/null || true`, {
+    directory: remoteDirectory(context),
+    timeout: deadlines.command,
+    signal,
+  });
+  if (marker.stdout !== '') {
+    const outcome = parseMarker(context, marker.stdout);
+    if (outcome.kind !== 'unknown') return outcome;
+  }
+  const find = scheduler.find({
+    ...queryContext(connection, computer),
+    name: submission.job_name,
+    // A day of slack for clocks that disagree; the name is unique anyway.
+    since: submission.intended_at - 86_400_000,
+  });
+  const found = scheduler.parseFind(await runCommand(connection, find, signal));
+  const job = found.find((info) => info.name === undefined || info.name === submission.job_name);
+  if (job !== undefined) return { kind: 'accepted', jobId: job.id };
+  const settled = submission.intended_at + scheduler.settleTime * 1000;
+  if (context.now() < settled) {
+    throw await unknown(context, submission, `neither marker, queue nor accounting know ${submission.job_name} yet`);
+  }
+  await resolve(context, submission, { outcome: 'absent', message: 'marker, queue and accounting do not know it' });
+  return undefined;
+}
+
+async function unknown(
+  context: CalcJobContext,
+  submission: SubmissionRow,
+  message: string,
+  cause?: unknown,
+): Promise<WherryError> {
+  const { store, row, lease, signal } = context;
+  const data = { attempt: submission.attempt, jobName: submission.job_name, message };
+  const now = context.now();
+  if (row.waiting_for !== waitingForUnknown && !signal.aborted) {
+    await amend(
+      store,
+      row.id,
+      { waiting_for: waitingForUnknown, waiting_since: now },
+      { now, lease, events: [{ type: 'job.submission-unknown', data }] },
+    );
+  }
+  return new WherryError('submission-unknown', message, {
+    transient: true,
+    hint: 'nothing is submitted again before this is certain; it resolves by itself',
+    cause,
+  });
+}
+
+export const waitingForUnknown = 'submission unknown: marker, queue and accounting are being asked';
+
+async function conclude(context: CalcJobContext, submission: SubmissionRow, outcome: SubmitOutcome): Promise<Transition> {
+  if (outcome.kind === 'accepted') return accepted(context, submission, outcome.jobId);
+  if (outcome.kind === 'unknown') throw await unknown(context, submission, outcome.message);
+  await resolve(context, submission, { outcome: 'refused', message: outcome.message });
+  if (outcome.reason === 'permanent') {
+    const exit: ExitCode = standardExit(outcome.exitStatus === 131 ? 'INVALID_ACCOUNT' : 'SCHEDULER_REFUSED', outcome.message);
+    return { to: 'finished', exit, changes: { job_id: null } };
+  }
+  throw new WherryError(
+    outcome.reason === 'limit' ? 'back-pressure' : 'scheduler-unavailable',
+    `the scheduler accepts no job for now: ${outcome.message}`,
+    { transient: true, hint: 'it is tried again by itself' },
+  );
+}
+
+function accepted(context: CalcJobContext, submission: SubmissionRow, jobId: string): Transition {
+  const { attempt, job_name: jobName } = submission;
+  return {
+    to: 'waiting',
+    stage: 'update',
+    changes: {
+      job_id: jobId,
+      scheduler_state: 'queued',
+      waiting_for: 'the scheduler',
+      waiting_since: context.now(),
+    },
+    events: [{ type: 'job.submitted', data: { attempt, jobName, jobId } }],
+    also: async (transaction) => {
+      await transaction
+        .updateTable('submissions')
+        .set({ outcome: 'accepted', job_id: jobId, resolved_at: context.now() })
+        .where('id', '=', submission.id)
+        .execute();
+    },
+  };
+}
+
+async function resolve(
+  { store, row, lease, now }: CalcJobContext,
+  submission: SubmissionRow,
+  set: { outcome: 'refused' | 'absent'; message: string },
+): Promise<void> {
+  const at = now();
+  await fenced(store, lease, async (transaction) => {
+    await transaction.updateTable('submissions').set({ ...set, resolved_at: at }).where('id', '=', submission.id).execute();
+    const level = set.outcome === 'refused' ? 'warning' : 'info';
+    const message = set.outcome === 'refused' ? `the scheduler refused: ${set.message}` : `submission ${submission.job_name} never arrived: ${set.message}`;
+    await writeEvents(transaction, row.id, at, [{ type: 'process.report', data: { level, message } }]);
+  });
+}
+
+function remoteDirectory({ row }: CalcJobContext): string {
+  if (row.remote_directory === null) throw new WherryError('internal', `process ${row.id} has no directory yet`);
+  return row.remote_directory;
+}

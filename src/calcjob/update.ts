@@ -1,0 +1,130 @@
+import type { JobInfo } from '../plugin/scheduler.js';
+import { endedJobStates } from '../plugin/scheduler.js';
+import type { Transition } from '../process/transition.js';
+import type { NewEvent } from '../store/events.js';
+import type { ProcessChanges, ProcessRow } from '../store/tables.js';
+import { type CalcJobState, type JobEnd, readState, writeState } from './context.js';
+
+/** What the sources say of one job after a good listing. */
+export interface Evidence {
+  /** From the listing; absent when the job was not in it. */
+  readonly listed?: JobInfo | undefined;
+  /** From the scheduler's records; asked only for jobs that the listing does not show as alive. */
+  readonly recorded?: JobInfo | undefined;
+  /** Exit code in the job's own exit file; asked for the same jobs. */
+  readonly exitFile?: number | undefined;
+}
+
+/** After so long, and so many good listings in a row, a job that no source knows is given up. Milliseconds. */
+export const grace = { time: 300_000, listings: 3 } as const;
+
+/** Does this listing alone leave open whether the job lives? Then a second source is asked. */
+export function needsSecondSource(listed: JobInfo | undefined): boolean {
+  return listed === undefined || listed.state === 'unknown';
+}
+
+/**
+ * Decides what a listing means for one calcjob. A job that is merely absent goes on waiting: it is over when the
+ * scheduler says so in queue or accounting, when its own exit file says so, or when nobody has known it for the
+ * grace period. A killed process ends where its job ends.
+ * @returns undefined when nothing has changed
+ */
+export function update(row: ProcessRow, evidence: Evidence, now: number, nextPoll: number): Transition | undefined {
+  const state = readState(row);
+  const end = endOf(state, evidence, now);
+  const info = evidence.listed ?? evidence.recorded;
+  if (end !== undefined && row.kill_requested_at !== null) {
+    return { to: 'killed', changes: { ...columnsOf(info), exit_message: row.kill_reason ?? 'killed' } };
+  }
+  if (end !== undefined) return ended(row, state, end, evidence);
+  return stillWaiting(row, state, info, evidence, now, nextPoll);
+}
+
+function endOf(state: CalcJobState, { listed, recorded, exitFile }: Evidence, now: number): JobEnd | undefined {
+  if (listed !== undefined && endedJobStates.has(listed.state)) return { source: 'queue', info: listed };
+  if (listed !== undefined && listed.state !== 'unknown') return undefined;
+  if (recorded !== undefined) {
+    if (endedJobStates.has(recorded.state)) return { source: 'accounting', info: recorded };
+    // The records still show it alive: the listing was wrong or too early.
+    if (recorded.state !== 'unknown' && exitFile === undefined) return undefined;
+  }
+  if (exitFile !== undefined) return { source: 'exit-file' };
+  const listings = (state.absentListings ?? 0) + 1;
+  const since = state.absentSince ?? now;
+  return listed === undefined && listings >= grace.listings && now - since >= grace.time ? { source: 'absence' } : undefined;
+}
+
+function ended(row: ProcessRow, state: CalcJobState, end: JobEnd, { exitFile }: Evidence): Transition {
+  const { absentSince: _since, absentListings: _listings, ...kept } = state;
+  const next: CalcJobState = { ...kept, end, ...(exitFile === undefined ? {} : { commandExit: exitFile }) };
+  const word = end.info?.state ?? (end.source === 'exit-file' ? 'done' : 'unknown');
+  return {
+    to: 'waiting',
+    stage: 'retrieve',
+    changes: { checkpoint: writeState(next), ...columnsOf(end.info), scheduler_state: word },
+    events: [{ type: 'job.ended', data: { jobId: row.job_id ?? '', state: word, source: end.source } }],
+  };
+}
+
+function stillWaiting(
+  row: ProcessRow,
+  state: CalcJobState,
+  info: JobInfo | undefined,
+  evidence: Evidence,
+  now: number,
+  nextPoll: number,
+): Transition | undefined {
+  const absent = evidence.listed === undefined && info === undefined;
+  const { absentSince, absentListings, ...kept } = state;
+  const next: CalcJobState = absent
+    ? { ...kept, absentSince: absentSince ?? now, absentListings: (absentListings ?? 0) + 1 }
+    : kept;
+  const waitingFor = absent ? 'a second source: the job is in no listing' : waitingReason(info);
+  const changed = waitingFor !== row.waiting_for;
+  const checkpoint = writeState(next);
+  const events = stateEvents(row, info);
+  const same = !changed && !absent && events.length === 0 && row.attempts === 0;
+  if (same && (row.checkpoint === null || row.checkpoint === checkpoint)) return undefined;
+  return {
+    to: 'waiting',
+    stage: 'update',
+    dueAt: nextPoll,
+    changes: {
+      checkpoint,
+      ...columnsOf(info),
+      waiting_for: waitingFor,
+      waiting_since: changed ? now : row.waiting_since,
+      // A good listing ends any series of failures.
+      attempts: 0,
+      last_error: null,
+    },
+    events,
+  };
+}
+
+function waitingReason(info: JobInfo | undefined): string {
+  if (info === undefined) return 'the scheduler';
+  const reason = info.reason === undefined || info.reason === '' ? '' : ` (${info.reason})`;
+  return `the scheduler: ${info.state}${reason}`;
+}
+
+function columnsOf(info: JobInfo | undefined): ProcessChanges {
+  if (info === undefined) return {};
+  return {
+    scheduler_state: info.state,
+    scheduler_word: info.word,
+    scheduler_reason: info.reason ?? null,
+    job_info: JSON.stringify(info),
+  };
+}
+
+function stateEvents(row: ProcessRow, info: JobInfo | undefined): NewEvent[] {
+  if (info === undefined || (info.state === row.scheduler_state && (info.reason ?? null) === row.scheduler_reason)) return [];
+  const reason = info.reason === undefined ? {} : { reason: info.reason };
+  return [
+    {
+      type: 'job.state',
+      data: { jobId: info.id, from: row.scheduler_state, to: info.state, word: info.word, ...reason },
+    },
+  ];
+}

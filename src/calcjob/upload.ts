@@ -1,0 +1,79 @@
+import { createHash } from 'node:crypto';
+import { WherryError } from '../errors.js';
+import type { TreeEntry } from '../plugin/transport.js';
+import type { Transition } from '../process/transition.js';
+import { type CalcJobContext, deadlines, ownFiles, workDirectory } from './context.js';
+
+/**
+ * Sends the input files into the job's directory, complete or not at all. Repeating it after a crash finds the
+ * directory that the lost attempt completed and goes on with it.
+ */
+export async function upload(context: CalcJobContext): Promise<Transition> {
+  const { connection, row, signal } = context;
+  const directory = jobDirectory(workDirectory(connection, context.computer.config), row.uuid);
+  const tree = await treeOf(context);
+  try {
+    await connection.upload(tree, directory, { timeout: deadlines.transfer, signal });
+  } catch (error) {
+    if (!(error instanceof WherryError && error.code === 'file-exists')) throw error;
+    await expectOwnUpload(context, directory, tree, error);
+  }
+  return { to: 'waiting', stage: 'submit', changes: { remote_directory: directory } };
+}
+
+/** `<work directory>/ab/cd/ef…` from the process's uuid: no folder of a site gets too many entries. */
+export function jobDirectory(base: string, uuid: string): string {
+  return `${base}/${uuid.slice(0, 2)}/${uuid.slice(2, 4)}/${uuid.slice(4)}`;
+}
+
+async function treeOf({ store, repository, row, job }: CalcJobContext): Promise<TreeEntry[]> {
+  const files = await store
+    .selectFrom('files')
+    .selectAll()
+    .where('process_id', '=', row.id)
+    .where('role', '=', 'inputs')
+    .orderBy('path')
+    .execute();
+  const entries: TreeEntry[] = [{ type: 'directory', path: ownFiles.directory }];
+  for (const { path, size, sha256, mode } of files) {
+    entries.push({ type: 'file', path, size, sha256, mode, content: { file: await repository.locate(sha256) } });
+  }
+  // The command's streams may be in a folder that no input makes.
+  for (const stream of [job.stdout, job.stderr]) {
+    const folder = stream.split('/').slice(0, -1).join('/');
+    if (folder !== '' && !entries.some((entry) => entry.path === folder || entry.path.startsWith(`${folder}/`))) {
+      entries.push({ type: 'directory', path: folder });
+    }
+  }
+  return [...entries, identityOf(row.uuid, entries)];
+}
+
+/** A file that tells this upload from any other: who, and a hash over what. */
+function identityOf(uuid: string, entries: readonly TreeEntry[]): TreeEntry {
+  const hash = createHash('sha256');
+  for (const entry of entries) hash.update(JSON.stringify([entry.path, entry.type === 'file' ? entry.sha256 : '']));
+  const content = Buffer.from(`${uuid} ${hash.digest('hex')}\n`);
+  const sha256 = createHash('sha256').update(content).digest('hex');
+  return { type: 'file', path: ownFiles.upload, size: content.byteLength, sha256, content };
+}
+
+async function expectOwnUpload(
+  { connection, signal }: CalcJobContext,
+  directory: string,
+  tree: readonly TreeEntry[],
+  cause: WherryError,
+): Promise<void> {
+  const identity = tree.at(-1);
+  const expected = identity?.type === 'file' && identity.content instanceof Uint8Array ? Buffer.from(identity.content) : undefined;
+  const found = await connection.read(`${directory}/${ownFiles.upload}`, {
+    timeout: deadlines.command,
+    signal,
+    maxBytes: 4096,
+  });
+  if (expected === undefined || !found.equals(expected)) {
+    throw new WherryError('file-exists', `${directory} exists and holds something else than this calcjob`, {
+      hint: 'look at it on the computer; move it away, then play the process',
+      cause,
+    });
+  }
+}

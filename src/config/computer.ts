@@ -1,0 +1,76 @@
+import { z } from 'zod';
+import { messageOf, WherryError } from '../errors.js';
+import { parseDuration } from '../plugin/units.js';
+
+/** Text that goes into a script or a file name: anything but NUL. */
+const text = z.string().refine((value) => !value.includes('\0'), 'a NUL character cannot be used here');
+
+const interval = z
+  .union([z.number().min(0), z.string()], 'must be a duration such as 30s, or a number of seconds')
+  .transform((value, context) => {
+    try {
+      const seconds = typeof value === 'number' ? value : parseDuration(value);
+      if (seconds <= 86_400) return Math.round(seconds * 1000);
+      context.addIssue({ code: 'custom', message: 'must be at most a day (24h)' });
+    } catch (error) {
+      context.addIssue({ code: 'custom', message: withHint(error) });
+    }
+    return z.NEVER;
+  });
+
+function withHint(error: unknown): string {
+  const hint = error instanceof WherryError ? error.hint : undefined;
+  return hint === undefined ? messageOf(error) : `${messageOf(error)}: ${hint}`;
+}
+
+/** Limits of a computer. Intervals are written `30s` or in seconds, and held in milliseconds. */
+const limits = z.strictObject({
+  /** Most jobs of ours that stand in the queue or run. */
+  maxQueued: z.int().min(1).optional(),
+  submitPerMinute: z.number().positive().optional(),
+  /** Least time between two listings. */
+  minPollInterval: interval.optional(),
+  /** Least time between two openings of a connection. */
+  safeOpenInterval: interval.optional(),
+  /** Most channels in use at once on the connection. */
+  maxChannels: z.int().min(1).max(64).optional(),
+});
+
+/** A computer as users write it; `connection` and `schedulerOptions` are checked by the plugins' own schemas. */
+export const computerSchema = z.strictObject({
+  label: z.string().regex(/^[\w][\w.-]{0,62}$/, 'must be letters, digits, ".", "_" or "-", at most 63'),
+  description: text.default(''),
+  transport: z.string().min(1),
+  connection: z.record(z.string(), z.unknown()).default({}),
+  scheduler: z.string().min(1),
+  schedulerOptions: z.record(z.string(), z.unknown()).default({}),
+  /** Absolute once `{user}` and `{home}` are filled in; may begin with `{home}` or `~/`. */
+  workDirectory: z
+    .string()
+    .refine(isWorkDirectory, 'must be an absolute directory of your own, without "..", and not / itself')
+    .refine(hasKnownPlaceholders, 'has an unknown placeholder; only {user} and {home} are filled in'),
+  shebang: z
+    .string()
+    .regex(/^#![^\n\r\0]+$/, 'must begin with #!')
+    .default('#!/bin/bash'),
+  /** Words put before a command that runs under MPI; `{totalTasks}` and the names of resources are filled in. */
+  mpirun: z.array(text).default([]),
+  prepend: text.default(''),
+  append: text.default(''),
+  limits: limits.default({}),
+});
+
+function isWorkDirectory(path: string): boolean {
+  if (path.includes('\0') || path.includes('\n')) return false;
+  const absolute = path.replace(/^(~|\{home\})(?=\/)/, '/home');
+  const segments = absolute.split('/').filter((part) => part !== '' && part !== '.');
+  return absolute.startsWith('/') && segments.length > 0 && !segments.includes('..');
+}
+
+function hasKnownPlaceholders(path: string): boolean {
+  return [...path.matchAll(/\{(\w*)\}/g)].every(([, name]) => name === 'user' || name === 'home');
+}
+
+/** A checked computer, as the store keeps it. */
+export type ComputerConfig = z.output<typeof computerSchema>;
+export type Limits = ComputerConfig['limits'];

@@ -1,0 +1,128 @@
+import { WherryError } from '../errors.js';
+import { type NewEvent, writeEvents } from '../store/events.js';
+import { fenced, type Lease } from '../store/leases.js';
+import type { Store, StoreTransaction } from '../store/store.js';
+import type { ProcessChanges, ProcessRow } from '../store/tables.js';
+import type { ExitCode } from './exit-codes.js';
+import { isProcessState, isTerminal, mayGo, type ProcessState, terminalStates } from './states.js';
+
+/** One step of a process: where it goes and everything that is written with it, in one transaction. */
+export interface Transition {
+  readonly to: ProcessState;
+  /** The calcjob's next verb; ignored by terminal states. */
+  readonly stage?: string;
+  /** Milliseconds since the epoch; when a driver should look again. Default: now. */
+  readonly dueAt?: number;
+  readonly exit?: ExitCode;
+  readonly exception?: { readonly code: string; readonly message: string; readonly hint?: string | undefined; readonly stack?: string | undefined };
+  readonly outputs?: unknown;
+  readonly changes?: ProcessChanges;
+  readonly events?: readonly NewEvent[];
+  /** More rows of the same transaction, e.g. files. */
+  readonly also?: (transaction: StoreTransaction) => Promise<void>;
+}
+
+/**
+ * Carries out a transition: state, outputs, events and whatever else belongs to it commit together, or nothing does.
+ * Errors: `transition-refused` when the table does not allow it or the process has moved meanwhile, `lease-lost` when
+ * another driver has taken over.
+ * @param row the process as it was read; its state and stage must still be the stored ones
+ * @returns the row as it is now
+ */
+export async function carryOut(
+  store: Store,
+  row: ProcessRow,
+  transition: Transition,
+  context: { readonly now: number; readonly lease?: Lease | undefined },
+): Promise<ProcessRow> {
+  const from = stateOf(row);
+  if (!mayGo(from, transition.to)) {
+    throw new WherryError('transition-refused', `process ${row.id} is ${from} and cannot become ${transition.to}`);
+  }
+  const { now, lease } = context;
+  const changes = columnsOf(row, transition, now);
+  return fenced(store, lease, async (transaction) => {
+    let update = transaction.updateTable('processes').set(changes).where('id', '=', row.id).where('state', '=', from);
+    update = row.stage === null ? update.where('stage', 'is', null) : update.where('stage', '=', row.stage);
+    const updated = await update.returningAll().executeTakeFirst();
+    if (updated === undefined) throw await refusal(transaction, row);
+    await writeEvents(transaction, row.id, now, eventsOf(row, from, transition));
+    await transition.also?.(transaction);
+    return updated;
+  });
+}
+
+/**
+ * Changes columns without a transition (an intent, a waiting reason, a due time), with the same fencing.
+ * A terminal process is never changed.
+ */
+export async function amend(
+  store: Store,
+  id: number,
+  changes: ProcessChanges,
+  context: { readonly now: number; readonly lease?: Lease | undefined; readonly events?: readonly NewEvent[] },
+): Promise<boolean> {
+  return fenced(store, context.lease, async (transaction) => {
+    const updated = await transaction
+      .updateTable('processes')
+      .set({ ...changes, updated_at: context.now })
+      .where('id', '=', id)
+      .where('state', 'not in', terminalStates)
+      .executeTakeFirst();
+    if (updated.numUpdatedRows === 0n) return false;
+    await writeEvents(transaction, id, context.now, context.events ?? []);
+    return true;
+  });
+}
+
+/** The typed state of a row. */
+export function stateOf(row: Pick<ProcessRow, 'id' | 'state'>): ProcessState {
+  if (isProcessState(row.state)) return row.state;
+  throw new WherryError('internal', `process ${row.id} has the unknown state "${row.state}"`);
+}
+
+function columnsOf(row: ProcessRow, transition: Transition, now: number): ProcessChanges {
+  const ended = isTerminal(transition.to);
+  const stage = ended ? null : (transition.stage ?? row.stage);
+  return {
+    waiting_for: null,
+    waiting_since: null,
+    ...transition.changes,
+    state: transition.to,
+    stage,
+    due_at: ended ? null : (transition.dueAt ?? now),
+    updated_at: now,
+    ...(stage === row.stage ? {} : { stage_since: now, attempts: 0, last_error: null }),
+    ...(ended ? { ended_at: now, paused: 0, paused_reason: null, paused_at: null } : {}),
+    ...(transition.exit === undefined
+      ? {}
+      : { exit_status: transition.exit.status, exit_label: transition.exit.label, exit_message: transition.exit.message }),
+    ...(transition.exception === undefined ? {} : { exception: JSON.stringify(transition.exception) }),
+    ...(transition.outputs === undefined ? {} : { outputs: JSON.stringify(transition.outputs) }),
+  };
+}
+
+function eventsOf(row: ProcessRow, from: ProcessState, transition: Transition): NewEvent[] {
+  const events: NewEvent[] = [...(transition.events ?? [])];
+  if (from !== transition.to) {
+    const exitStatus = transition.exit?.status;
+    events.push({
+      type: 'process.state',
+      data: { from, to: transition.to, ...(exitStatus === undefined ? {} : { exitStatus }) },
+    });
+  }
+  if (!isTerminal(transition.to) && transition.stage !== undefined && transition.stage !== row.stage) {
+    events.push({ type: 'process.stage', data: { from: row.stage, to: transition.stage } });
+  }
+  return events;
+}
+
+async function refusal(transaction: StoreTransaction, row: ProcessRow): Promise<WherryError> {
+  const stored = await transaction
+    .selectFrom('processes')
+    .select(['state', 'stage'])
+    .where('id', '=', row.id)
+    .executeTakeFirst();
+  const found = stored === undefined ? 'gone' : `${stored.state} ${stored.stage ?? ''}`.trim();
+  return new WherryError('transition-refused', `process ${row.id} was ${row.state} ${row.stage ?? ''} and is now ${found}`);
+}

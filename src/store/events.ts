@@ -1,0 +1,68 @@
+import type { Store, StoreTransaction } from './store.js';
+import type { EventRow } from './tables.js';
+
+/**
+ * Everything the engine tells: the one list on which reports, `watch`, metrics and tests hang. `docs/events.md`
+ * describes each; a test compares the two.
+ */
+export interface EventData {
+  'process.created': { name: string; label: string; computer: string | null };
+  'process.state': { from: string; to: string; exitStatus?: number };
+  'process.stage': { from: string | null; to: string };
+  'process.paused': { reason: string };
+  'process.played': Record<string, never>;
+  'process.kill-requested': { reason: string };
+  'process.failed-attempt': { stage: string; attempt: number; code: string; message: string; nextAt: number | null };
+  'process.report': { level: 'info' | 'warning' | 'error'; message: string };
+  'job.intended': { attempt: number; jobName: string };
+  'job.submitted': { attempt: number; jobName: string; jobId: string };
+  'job.submission-unknown': { attempt: number; jobName: string; message: string };
+  'job.absent': { attempt: number; jobName: string };
+  'job.state': { jobId: string; from: string | null; to: string; word: string; reason?: string };
+  'job.ended': { jobId: string; state: string; source: string };
+  'computer.opened': { durationMs: number };
+  'computer.closed': { reason: string };
+  'computer.open-failed': { code: string; message: string; nextAt: number };
+  'computer.held': { code: string; message: string };
+  'computer.released': Record<string, never>;
+  'computer.polled': { jobs: number; durationMs: number };
+  'computer.poll-failed': { code: string; message: string };
+}
+export type EventType = keyof EventData;
+
+/** An event to be written with the change that it tells of. */
+export type NewEvent = {
+  [T in EventType]: { readonly type: T; readonly data: EventData[T]; readonly computerId?: number };
+}[EventType];
+
+/** Writes events; `processId` is null for events of a computer. */
+export async function writeEvents(
+  db: Store | StoreTransaction,
+  processId: number | null,
+  at: number,
+  events: readonly NewEvent[],
+): Promise<void> {
+  if (events.length === 0) return;
+  await db
+    .insertInto('events')
+    .values(
+      events.map((event) => ({
+        process_id: processId,
+        computer_id: event.computerId ?? null,
+        at,
+        type: event.type,
+        data: JSON.stringify(event.data),
+      })),
+    )
+    .execute();
+}
+
+/** The events of a process, oldest first. */
+export async function eventsOf(store: Store, processId: number): Promise<EventRow[]> {
+  return store.selectFrom('events').selectAll().where('process_id', '=', processId).orderBy('id').execute();
+}
+
+/** Events behind a position, oldest first: what a publisher or a follower has not seen yet. */
+export async function eventsAfter(store: Store, position: number, limit: number): Promise<EventRow[]> {
+  return store.selectFrom('events').selectAll().where('id', '>', position).orderBy('id').limit(limit).execute();
+}

@@ -1,0 +1,121 @@
+import { readFileSync } from 'node:fs';
+import { hostname } from 'node:os';
+import { WherryError } from '../errors.js';
+import type { Store, StoreTransaction } from './store.js';
+import type { LeaseRow } from './tables.js';
+
+/** Proof that its holder may work on something. Writes that carry it fail once somebody else has taken over. */
+export interface Lease {
+  readonly name: string;
+  readonly owner: string;
+  readonly epoch: number;
+}
+
+/**
+ * Takes the lease if it is free, has run out, or its holder is a dead process of this host; raises the epoch.
+ * Returns undefined when somebody else holds it.
+ * @param duration milliseconds until it runs out unless renewed
+ */
+export async function claimLease(
+  store: Store,
+  name: string,
+  owner: string,
+  now: number,
+  duration: number,
+): Promise<Lease | undefined> {
+  const mine = {
+    owner,
+    expires_at: now + duration,
+    host: hostname(),
+    pid: process.pid,
+    pid_started: startTimeOf(process.pid) ?? '',
+  };
+  const current = await store.selectFrom('leases').selectAll().where('name', '=', name).executeTakeFirst();
+  if (current === undefined) {
+    const inserted = await store
+      .insertInto('leases')
+      .values({ name, epoch: 1, ...mine })
+      .onConflict((conflict) => conflict.column('name').doNothing())
+      .executeTakeFirst();
+    return inserted.numInsertedOrUpdatedRows === 1n ? { name, owner, epoch: 1 } : undefined;
+  }
+  if (current.expires_at > now && current.owner !== '' && !isDead(current)) return undefined;
+  const epoch = current.epoch + 1;
+  const updated = await store
+    .updateTable('leases')
+    .set({ epoch, ...mine })
+    .where('name', '=', name)
+    .where('epoch', '=', current.epoch)
+    .executeTakeFirst();
+  return updated.numUpdatedRows === 1n ? { name, owner, epoch } : undefined;
+}
+
+/** Puts off the end of a lease; false when it was lost. */
+export async function renewLease(store: Store, lease: Lease, now: number, duration: number): Promise<boolean> {
+  const updated = await store
+    .updateTable('leases')
+    .set({ expires_at: now + duration })
+    .where('name', '=', lease.name)
+    .where('owner', '=', lease.owner)
+    .where('epoch', '=', lease.epoch)
+    .executeTakeFirst();
+  return updated.numUpdatedRows === 1n;
+}
+
+/** Gives a lease back, so that another driver need not wait. */
+export async function releaseLease(store: Store, lease: Lease): Promise<void> {
+  await store
+    .updateTable('leases')
+    .set({ owner: '', expires_at: 0 })
+    .where('name', '=', lease.name)
+    .where('owner', '=', lease.owner)
+    .where('epoch', '=', lease.epoch)
+    .execute();
+}
+
+/**
+ * A transaction that happens only while the lease is held: another driver that takes over waits for its end, and one
+ * that has taken over makes it fail with `lease-lost`. Without a lease it is a plain transaction.
+ */
+export async function fenced<T>(
+  store: Store,
+  lease: Lease | undefined,
+  work: (transaction: StoreTransaction) => Promise<T>,
+): Promise<T> {
+  return store.transaction().execute(async (transaction) => {
+    if (lease !== undefined) {
+      const held = await transaction
+        .updateTable('leases')
+        .set({ epoch: lease.epoch })
+        .where('name', '=', lease.name)
+        .where('owner', '=', lease.owner)
+        .where('epoch', '=', lease.epoch)
+        .executeTakeFirst();
+      if (held.numUpdatedRows !== 1n) throw new WherryError('lease-lost', `another driver has taken over ${lease.name}`);
+    }
+    return work(transaction);
+  });
+}
+
+/** The living holder of a lease, if there is one. */
+export async function leaseHolder(store: Store, name: string, now: number): Promise<LeaseRow | undefined> {
+  const row = await store.selectFrom('leases').selectAll().where('name', '=', name).executeTakeFirst();
+  return row !== undefined && row.owner !== '' && row.expires_at > now && !isDead(row) ? row : undefined;
+}
+
+/** Certain only for processes of this host; a reused pid has another start time. */
+function isDead(lease: LeaseRow): boolean {
+  return lease.host === hostname() && lease.pid_started !== '' && startTimeOf(lease.pid) !== lease.pid_started;
+}
+
+/** Start time of a process in ticks since boot with the boot's id, from proc(5); undefined when it does not run. */
+function startTimeOf(pid: number): string | undefined {
+  try {
+    const fields = readFileSync(`/proc/${pid}/stat`, 'latin1').split(') ').at(-1)?.split(' ') ?? [];
+    // Field 3 (state) is the first after the name: a zombie has ended; field 22 is the start time.
+    if (fields[0] === 'Z' || fields[0] === 'X') return undefined;
+    return `${readFileSync('/proc/sys/kernel/random/boot_id', 'latin1').trim()}:${fields[19]}`;
+  } catch {
+    return undefined;
+  }
+}

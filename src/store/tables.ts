@@ -1,0 +1,145 @@
+import type { Generated, Insertable, Selectable, Updateable } from 'kysely';
+
+/**
+ * The tables of the store. Times are milliseconds since the epoch, flags are 0 or 1, structured values are JSON text:
+ * the same types in SQLite and PostgreSQL.
+ */
+export interface Tables {
+  computers: ComputerTable;
+  processes: ProcessTable;
+  submissions: SubmissionTable;
+  files: FileTable;
+  events: EventTable;
+  cursors: CursorTable;
+  leases: LeaseTable;
+}
+
+export interface ComputerTable {
+  id: Generated<number>;
+  uuid: string;
+  label: string;
+  /** The checked configuration. */
+  config: string;
+  created_at: number;
+  updated_at: number;
+  /** When the last connection was begun and the last listing asked for: limits hold across drivers. */
+  opened_at: number | null;
+  polled_at: number | null;
+  /** Consecutive failures to open a connection, and when the next one may be tried. */
+  open_failures: Generated<number>;
+  open_after: number | null;
+  /** Set when only a person can help (login refused, host key): JSON {code, message, hint, since}. Nothing is sent. */
+  hold: string | null;
+}
+
+export interface ProcessTable {
+  id: Generated<number>;
+  uuid: string;
+  /** calcjob, later workflow and function. */
+  kind: string;
+  /** Name of the definition, e.g. shell. */
+  name: string;
+  label: string;
+  description: string;
+  state: string;
+  /** Next verb of a calcjob; null when it has ended. */
+  stage: string | null;
+  stage_since: number;
+  checkpoint: string | null;
+  paused: Generated<number>;
+  paused_reason: string | null;
+  paused_at: number | null;
+  /** An intent to kill: set by anybody, carried out by the driver. */
+  kill_requested_at: number | null;
+  kill_reason: string | null;
+  exit_status: number | null;
+  exit_label: string | null;
+  exit_message: string | null;
+  /** Why it is excepted: JSON {code, message, hint, stack}. */
+  exception: string | null;
+  computer_id: number | null;
+  priority: Generated<number>;
+  inputs: string;
+  outputs: string | null;
+  remote_directory: string | null;
+  job_id: string | null;
+  scheduler_state: string | null;
+  scheduler_word: string | null;
+  scheduler_reason: string | null;
+  /** The last JobInfo. */
+  job_info: string | null;
+  /** What it waits for, as a sentence; null when it is worked on. */
+  waiting_for: string | null;
+  waiting_since: number | null;
+  /** When a driver should look at it next; null when there is nothing to do. */
+  due_at: number | null;
+  /** Failed attempts of the present stage, and the last error: JSON {code, message, hint, at}. */
+  attempts: Generated<number>;
+  last_error: string | null;
+  created_at: number;
+  updated_at: number;
+  ended_at: number | null;
+}
+
+/** One intended submission: written before the scheduler is asked. */
+export interface SubmissionTable {
+  id: Generated<number>;
+  process_id: number;
+  attempt: number;
+  /** The job's name on the scheduler; carries the nonce. */
+  job_name: string;
+  intended_at: number;
+  /** intended, accepted, refused, absent (all sources say that it never arrived). */
+  outcome: string;
+  job_id: string | null;
+  message: string | null;
+  resolved_at: number | null;
+}
+
+/** A file of a process, its content in the repository. */
+export interface FileTable {
+  process_id: number;
+  /** inputs or outputs. */
+  role: string;
+  path: string;
+  sha256: string;
+  size: number;
+  mode: number;
+}
+
+/** Everything that happened, in order; also the outbox: a publisher keeps its position in `cursors`. */
+export interface EventTable {
+  id: Generated<number>;
+  process_id: number | null;
+  computer_id: number | null;
+  at: number;
+  type: string;
+  data: string;
+}
+
+export interface CursorTable {
+  name: string;
+  position: number;
+}
+
+/** Who may work on something (a computer), until when. Each change of holder raises the epoch. */
+export interface LeaseTable {
+  name: string;
+  owner: string;
+  epoch: number;
+  expires_at: number;
+  /** Where the owner runs, so that its death on this host is seen at once. */
+  host: string;
+  pid: number;
+  /** Start time of that pid as the system gives it; '' where it cannot be had. */
+  pid_started: string;
+}
+
+export type ComputerRow = Selectable<ComputerTable>;
+export type ProcessRow = Selectable<ProcessTable>;
+export type NewProcessRow = Insertable<ProcessTable>;
+export type ProcessChanges = Omit<Updateable<ProcessTable>, 'id' | 'uuid' | 'inputs' | 'created_at'>;
+export type SubmissionRow = Selectable<SubmissionTable>;
+export type FileRow = Selectable<FileTable>;
+export type EventRow = Selectable<EventTable>;
+export type LeaseRow = Selectable<LeaseTable>;
