@@ -80,7 +80,10 @@ export const jobSchema = z.strictObject({
   computer: z.string().min(1).optional(),
   label: text.max(255).optional(),
   description: text.max(10_000).optional(),
-  command: z.array(text).min(1, 'names no program'),
+  command: z
+    .array(text)
+    .min(1, 'names no program')
+    .refine(([program]) => program !== '', 'names no program'),
   stdin: jobPath.optional(),
   stdout: jobPath.default('stdout.txt'),
   stderr: jobPath.default('stderr.txt'),

@@ -68,6 +68,11 @@ export const migrations: Readonly<Record<string, Migration>> = {
         .on('processes')
         .columns(['computer_id', 'stage', 'due_at'])
         .execute();
+      await schema
+        .createIndex('processes_kill')
+        .on('processes')
+        .columns(['computer_id', 'kill_requested_at'])
+        .execute();
       await schema.createIndex('processes_due').on('processes').columns(['due_at']).execute();
       await schema.createIndex('processes_state').on('processes').columns(['state']).execute();
       await schema

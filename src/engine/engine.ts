@@ -1,0 +1,171 @@
+import { randomBytes, randomUUID } from 'node:crypto';
+import { setTimeout as delay } from 'node:timers/promises';
+import { messageOf, WherryError } from '../errors.js';
+import type { LifecycleHooks } from '../process/hooks.js';
+import { writeEvents } from '../store/events.js';
+import { claimLease, leaseHolder, releaseLease, renewLease } from '../store/leases.js';
+import type { LeaseRow } from '../store/tables.js';
+import { ComputerDriver, type DriverTools } from './computer-driver.js';
+import { computersWithWork } from './due-work.js';
+import type { Profile } from './profile.js';
+import { TransportQueue } from './transport-queue.js';
+
+export interface EngineOptions {
+  readonly hooks?: readonly LifecycleHooks[];
+  /** Milliseconds since the epoch; injected by tests. */
+  readonly now?: () => number;
+  readonly random?: () => number;
+  readonly nonce?: () => string;
+}
+
+/** Milliseconds. A lease outlives several renewals; between steps intents of other programs are looked for. */
+const timing = { lease: 30_000, renewal: 8_000, heartbeat: 250 } as const;
+
+/** A computer that another driver is working on. */
+export interface ForeignDriver {
+  readonly computerId: number;
+  readonly holder: LeaseRow;
+}
+
+/** Drives every calcjob that is due, whichever program runs it: worker, cron pass, foreground run or test. */
+export class Engine implements AsyncDisposable {
+  readonly #profile: Profile;
+  readonly #tools: DriverTools;
+  readonly #owner = randomUUID();
+  readonly #drivers = new Map<number, ComputerDriver>();
+  readonly #foreign = new Map<number, ForeignDriver>();
+  #wake = new AbortController();
+  #renewed = 0;
+
+  constructor(profile: Profile, options: EngineOptions = {}) {
+    const { hooks = [], now = Date.now, random = Math.random, nonce = () => randomBytes(5).toString('hex') } = options;
+    const { store, repository } = profile;
+    this.#profile = profile;
+    this.#tools = {
+      store,
+      repository,
+      queue: new TransportQueue({ store, now, random }),
+      hooks,
+      now,
+      random,
+      nonce,
+      wake: () => this.#wake.abort(),
+    };
+  }
+
+  /** Computers with work that other drivers hold. */
+  get foreignDrivers(): readonly ForeignDriver[] {
+    return [...this.#foreign.values()];
+  }
+
+  /**
+   * Drives until `until` says so or the signal comes. Work of other drivers is left to them and taken over when they
+   * end.
+   * @param computers ids to drive; all that have work when absent
+   */
+  async drive(options: {
+    readonly signal: AbortSignal;
+    readonly until: () => boolean | Promise<boolean>;
+    readonly computers?: readonly number[];
+  }): Promise<void> {
+    while (!options.signal.aborted && !(await options.until())) {
+      const next = await this.#step(options.computers);
+      await this.#sleep(Math.min(next ?? Number.POSITIVE_INFINITY, this.#tools.now() + timing.heartbeat), options.signal);
+    }
+  }
+
+  /** One pass: everything that is due, and what becomes due at once by it; then it returns. */
+  async pass(signal: AbortSignal): Promise<void> {
+    for (;;) {
+      const next = await this.#step(undefined);
+      const busy = [...this.#drivers.values()].some((driver) => driver.busy);
+      if (signal.aborted || (!busy && (next === undefined || next > this.#tools.now()))) return;
+      await this.#sleep(Math.min(next ?? Number.POSITIVE_INFINITY, this.#tools.now() + timing.heartbeat), signal);
+    }
+  }
+
+  /** Stops what is in progress (it goes on with the next driver), gives leases back, closes connections. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Promise.all([...this.#drivers.values()].map((driver) => this.#dismiss(driver, 'the driver ends')));
+    await this.#tools.queue[Symbol.asyncDispose]();
+  }
+
+  async #step(computers: readonly number[] | undefined): Promise<number | undefined> {
+    this.#wake = new AbortController();
+    await this.#renew();
+    await this.#takeWork(computers);
+    const times: number[] = [];
+    for (const driver of this.#drivers.values()) {
+      if (driver.stopped.aborted) {
+        await this.#dismiss(driver, messageOf(driver.stopped.reason));
+        continue;
+      }
+      const next = await driver.step();
+      if (next !== undefined) times.push(next);
+    }
+    return times.length === 0 ? undefined : Math.min(...times);
+  }
+
+  async #takeWork(computers: readonly number[] | undefined): Promise<void> {
+    const { store, now } = this.#tools;
+    this.#foreign.clear();
+    for (const id of await computersWithWork(store)) {
+      if (this.#drivers.has(id) || (computers !== undefined && !computers.includes(id))) continue;
+      const name = `computer:${id}`;
+      const lease = await claimLease(store, name, this.#owner, now(), timing.lease);
+      if (lease === undefined) {
+        const holder = await leaseHolder(store, name, now());
+        if (holder !== undefined) this.#foreign.set(id, { computerId: id, holder });
+        continue;
+      }
+      const row = await store.selectFrom('computers').selectAll().where('id', '=', id).executeTakeFirstOrThrow();
+      try {
+        this.#drivers.set(id, await ComputerDriver.create(this.#tools, lease, row));
+      } catch (error) {
+        await releaseLease(store, lease);
+        await this.#cannotDrive(id, error);
+      }
+    }
+  }
+
+  /** A computer whose plugin is missing or whose configuration is wrong is held for the user; others go on. */
+  async #cannotDrive(computerId: number, error: unknown): Promise<void> {
+    const { store, now } = this.#tools;
+    const code = error instanceof WherryError ? error.code : 'internal';
+    const message = messageOf(error);
+    const held = await store
+      .updateTable('computers')
+      .set({ hold: JSON.stringify({ code, message, since: now() }) })
+      .where('id', '=', computerId)
+      .where('hold', 'is', null)
+      .executeTakeFirst();
+    if (held.numUpdatedRows === 1n) {
+      await writeEvents(store, null, now(), [{ type: 'computer.held', computerId, data: { code, message } }]);
+    }
+  }
+
+  async #renew(): Promise<void> {
+    const { store, now } = this.#tools;
+    if (now() - this.#renewed < timing.renewal) return;
+    this.#renewed = now();
+    for (const driver of [...this.#drivers.values()]) {
+      if (!(await renewLease(store, driver.lease, now(), timing.lease))) await this.#dismiss(driver, 'the lease was lost');
+    }
+  }
+
+  async #dismiss(driver: ComputerDriver, reason: string): Promise<void> {
+    this.#drivers.delete(driver.computerId);
+    await driver.stop(new WherryError('aborted', reason));
+    await releaseLease(this.#profile.store, driver.lease);
+  }
+
+  async #sleep(until: number, signal: AbortSignal): Promise<void> {
+    const wait = Math.max(0, until - this.#tools.now());
+    if (wait === 0 && !this.#wake.signal.aborted) return;
+    try {
+      await delay(wait, undefined, { signal: AbortSignal.any([signal, this.#wake.signal]) });
+    } catch (error) {
+      if (!(error instanceof Error && error.name === 'AbortError')) throw error;
+    }
+  }
+}

@@ -1,0 +1,82 @@
+import { messageOf, WherryError } from '../errors.js';
+import type { NewEvent } from '../store/events.js';
+import type { ProcessChanges, ProcessRow } from '../store/tables.js';
+import { backoff, waitAfter } from './backoff.js';
+import { ComputerUnavailable } from './transport-queue.js';
+
+/** What a failed verb means for its process. */
+export type Consequence =
+  /** Wait and try again; `attempts` counts only failures of the process itself. */
+  | { readonly kind: 'wait'; readonly changes: ProcessChanges; readonly events: readonly NewEvent[] }
+  /** A defect, or an environment that cannot be used: the process is excepted. */
+  | { readonly kind: 'except'; readonly code: string; readonly message: string; readonly stack: string | undefined };
+
+/** Milliseconds until an unknown submission is looked for again, and until a limit of the site is tried again. */
+const waits = { unknownSubmission: 3_000, limit: 30_000 } as const;
+
+/**
+ * Decides by where and how an error was born, never by its text. The computer's own trouble and limits use up no
+ * attempt; a transient failure is tried again with growing waits until the process pauses; a permanent one pauses at
+ * once, so that nothing that was computed is lost.
+ */
+export function consequenceOf(row: ProcessRow, error: unknown, now: number, random: number): Consequence {
+  if (!(error instanceof WherryError)) return fromSystem(row, error, now, random);
+  const { code, message } = error;
+  if (error instanceof ComputerUnavailable || code === 'connection-lost') return wait(row, now, now, message);
+  if (code === 'submission-unknown') return { kind: 'wait', changes: { due_at: now + waits.unknownSubmission }, events: [] };
+  if (code === 'back-pressure') return wait(row, now, now + waitAfter(1, random, waits.limit), message);
+  if (code === 'internal' || code === 'checkpoint-unreadable') {
+    return { kind: 'except', code, message, stack: error.stack };
+  }
+  return attempt(row, error, now, random);
+}
+
+/** Errors of the local system (disk full, too many open files) pass; anything else is a defect. */
+function fromSystem(row: ProcessRow, error: unknown, now: number, random: number): Consequence {
+  if (error instanceof Error && 'syscall' in error) {
+    const wrapped = new WherryError('store-failed', `this machine could not do its part: ${error.message}`, {
+      transient: true,
+      hint: 'check the space and rights of the home of Wherry',
+      cause: error,
+    });
+    return attempt(row, wrapped, now, random);
+  }
+  return {
+    kind: 'except',
+    code: 'internal',
+    message: messageOf(error),
+    stack: error instanceof Error ? error.stack : undefined,
+  };
+}
+
+function wait(row: ProcessRow, now: number, dueAt: number, reason: string): Consequence {
+  const since = row.waiting_for === reason ? row.waiting_since : now;
+  return { kind: 'wait', changes: { due_at: dueAt, waiting_for: reason, waiting_since: since }, events: [] };
+}
+
+function attempt(row: ProcessRow, error: WherryError, now: number, random: number): Consequence {
+  const { code, message, hint } = error;
+  const attempts = row.attempts + 1;
+  const givenUp = !error.transient || attempts >= backoff.attempts;
+  const nextAt = givenUp ? null : now + waitAfter(attempts, random);
+  const events: NewEvent[] = [
+    {
+      type: 'process.failed-attempt',
+      data: { stage: row.stage ?? '', attempt: attempts, code, message, nextAt },
+    },
+  ];
+  const changes: ProcessChanges = {
+    attempts,
+    last_error: JSON.stringify({ code, message, hint, at: now }),
+    waiting_for: givenUp ? null : `the next try of ${row.stage}: ${message}`,
+    waiting_since: now,
+    due_at: nextAt ?? now,
+  };
+  if (!givenUp) return { kind: 'wait', changes, events };
+  const reason = `${row.stage} failed${error.transient ? ` ${attempts} times` : ''}: ${message}${hint ? ` (${hint})` : ''}`;
+  return {
+    kind: 'wait',
+    changes: { ...changes, paused: 1, paused_reason: reason, paused_at: now },
+    events: [...events, { type: 'process.paused', data: { reason } }],
+  };
+}

@@ -1,0 +1,59 @@
+import { stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { type ComputerConfig, computerSchema } from '../config/computer.js';
+import { ensureProfile, locateProfile, type ProfileLocation } from '../config/home.js';
+import { Repository } from '../store/repository.js';
+import { openStore, type Store } from '../store/store.js';
+import { addComputer } from './computers.js';
+
+/** An open profile: its store and its file repository. */
+export interface Profile extends AsyncDisposable {
+  readonly location: ProfileLocation;
+  readonly store: Store;
+  readonly repository: Repository;
+}
+
+export interface ProfileOptions {
+  /** Directory; default: WHERRY_HOME, else `~/.wherry`. */
+  readonly home?: string | undefined;
+  /** Name; default: `default`. */
+  readonly profile?: string | undefined;
+}
+
+/**
+ * Opens a profile. The first opening creates it, with the computer `localhost` (transport local, scheduler direct).
+ * Errors: `bad-input` for a home that cannot be used, `store-newer`, `store-failed`.
+ */
+export async function openProfile(options: ProfileOptions = {}): Promise<Profile> {
+  const location = locateProfile(options, process.env);
+  await ensureProfile(location);
+  const isNew = await stat(location.storeFile).then(
+    () => false,
+    () => true,
+  );
+  const store = await openStore(location.storeFile);
+  try {
+    if (isNew) await addComputer(store, localhost(location), { unlessExists: true });
+  } catch (error) {
+    await store.destroy();
+    throw error;
+  }
+  return {
+    location,
+    store,
+    repository: new Repository(location.repositoryDirectory),
+    [Symbol.asyncDispose]: () => store.destroy(),
+  };
+}
+
+function localhost(location: ProfileLocation): ComputerConfig {
+  return computerSchema.parse({
+    label: 'localhost',
+    description: 'this machine',
+    transport: 'local',
+    scheduler: 'direct',
+    workDirectory: join(location.directory, 'work'),
+    shebang: '#!/bin/sh',
+  });
+}
+

@@ -1,0 +1,261 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import Bottleneck from 'bottleneck';
+import { messageOf, WherryError } from '../errors.js';
+import type { Connection } from '../plugin/transport.js';
+import { writeEvents } from '../store/events.js';
+import type { Store } from '../store/store.js';
+import { waitAfter } from './backoff.js';
+import type { LoadedComputer } from './loaded-computer.js';
+
+export interface TransportQueueOptions {
+  readonly store: Store;
+  readonly now: () => number;
+  readonly random: () => number;
+  /** Milliseconds that an unused connection stays open. */
+  readonly linger?: number;
+}
+
+/** Milliseconds until an opening must have succeeded. */
+const openDeadline = 60_000;
+
+/** Errors of an opening that only a person can mend: no further try is made before the hold is lifted. */
+const holds: ReadonlySet<string> = new Set(['authentication-refused', 'host-key-unknown', 'host-key-changed', 'bad-input', 'plugin-missing', 'plugin-broken']);
+
+/**
+ * The one connection per computer that everyone who needs the computer shares. Openings keep the safe interval
+ * measured from the last opening, whichever driver made it; a used connection lingers; uses are bounded. A computer
+ * that cannot be reached is left alone for a growing time, one that refuses the login until somebody lifts the hold.
+ */
+export class TransportQueue implements AsyncDisposable {
+  readonly #options: TransportQueueOptions;
+  readonly #entries = new Map<number, Entry>();
+
+  constructor(options: TransportQueueOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * Runs `work` on the computer's connection, opening it when needed, as one of at most `maxChannels` at once.
+   * Errors: those of `work`; a ComputerUnavailable when no connection can be had now.
+   */
+  async use<T>(
+    computer: LoadedComputer,
+    signal: AbortSignal,
+    work: (connection: Connection) => Promise<T>,
+    priority = 5,
+  ): Promise<T> {
+    const entry = this.#entry(computer);
+    return entry.channels.schedule({ priority }, async () => {
+      signal.throwIfAborted();
+      const connection = await this.#connection(entry, computer, signal).catch((error: unknown) => {
+        throw signal.aborted ? signal.reason : new ComputerUnavailable(computer.config.label, error);
+      });
+      entry.users++;
+      clearTimeout(entry.idle);
+      try {
+        const result = await work(connection);
+        await this.#proven(entry, computer);
+        return result;
+      } catch (error) {
+        if (connection.lost.aborted && !entry.closing) await this.#lost(entry, computer, connection);
+        throw error;
+      } finally {
+        entry.users--;
+        if (entry.users === 0) this.#linger(entry, computer);
+      }
+    });
+  }
+
+  /** Whether a connection to this computer is open. */
+  isOpen(computerId: number): boolean {
+    const connection = this.#entries.get(computerId)?.connection;
+    return connection !== undefined && !connection.lost.aborted;
+  }
+
+  /** Closes the connection of one computer, e.g. because its configuration changed or its lease ends. */
+  async close(computerId: number): Promise<void> {
+    const entry = this.#entries.get(computerId);
+    if (entry === undefined) return;
+    this.#entries.delete(computerId);
+    entry.closing = true;
+    clearTimeout(entry.idle);
+    entry.abort.abort(new WherryError('aborted', 'the connection is being closed'));
+    const opening = await entry.opening?.catch(() => undefined);
+    await (entry.connection ?? opening)?.close();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Promise.all([...this.#entries.keys()].map((id) => this.close(id)));
+  }
+
+  #entry(computer: LoadedComputer): Entry {
+    const { id } = computer.row;
+    let entry = this.#entries.get(id);
+    if (entry === undefined) {
+      const channels = new Bottleneck({ maxConcurrent: computer.limits.maxChannels });
+      entry = { channels, users: 0, abort: new AbortController(), closing: false, proven: false };
+      this.#entries.set(id, entry);
+    }
+    return entry;
+  }
+
+  async #connection(entry: Entry, computer: LoadedComputer, signal: AbortSignal): Promise<Connection> {
+    if (entry.connection !== undefined && !entry.connection.lost.aborted) return entry.connection;
+    entry.connection = undefined;
+    entry.opening ??= this.#open(entry, computer).finally(() => {
+      entry.opening = undefined;
+    });
+    return abortable(entry.opening, signal);
+  }
+
+  async #open(entry: Entry, computer: LoadedComputer): Promise<Connection> {
+    const { store, now } = this.#options;
+    const { id } = computer.row;
+    const state = await store
+      .selectFrom('computers')
+      .select(['opened_at', 'open_after', 'hold'])
+      .where('id', '=', id)
+      .executeTakeFirstOrThrow();
+    if (state.hold !== null) throw heldError(computer.config.label, state.hold);
+    const earliest = Math.max(state.open_after ?? 0, (state.opened_at ?? 0) + computer.limits.safeOpenInterval);
+    const wait = Math.min(earliest - now(), Math.max(computer.limits.safeOpenInterval, 0) + openDeadline * 10);
+    if (wait > 0) await delay(wait, undefined, { signal: entry.abort.signal });
+    const began = now();
+    await store.updateTable('computers').set({ opened_at: began }).where('id', '=', id).execute();
+    try {
+      const connection = await computer.transport.open(computer.connectionSettings, {
+        timeout: openDeadline,
+        signal: entry.abort.signal,
+      });
+      entry.connection = connection;
+      entry.proven = false;
+      await writeEvents(store, null, now(), [
+        { type: 'computer.opened', computerId: id, data: { durationMs: now() - began } },
+      ]);
+      return connection;
+    } catch (error) {
+      if (!entry.abort.signal.aborted) await this.#failed(computer, error);
+      throw error;
+    }
+  }
+
+  async #failed(computer: LoadedComputer, error: unknown): Promise<void> {
+    const { store, now, random } = this.#options;
+    const { id } = computer.row;
+    const code = error instanceof WherryError ? error.code : 'internal';
+    const message = messageOf(error);
+    const at = now();
+    await store.transaction().execute(async (transaction) => {
+      if (holds.has(code)) {
+        const hint = error instanceof WherryError ? error.hint : undefined;
+        await transaction
+          .updateTable('computers')
+          .set({ hold: JSON.stringify({ code, message, hint, since: at }) })
+          .where('id', '=', id)
+          .execute();
+        await writeEvents(transaction, null, at, [{ type: 'computer.held', computerId: id, data: { code, message } }]);
+        return;
+      }
+      const { open_failures } = await transaction
+        .updateTable('computers')
+        .set((columns) => ({ open_failures: columns('open_failures', '+', 1) }))
+        .where('id', '=', id)
+        .returning('open_failures')
+        .executeTakeFirstOrThrow();
+      const nextAt = at + waitAfter(open_failures, random());
+      await transaction.updateTable('computers').set({ open_after: nextAt }).where('id', '=', id).execute();
+      await writeEvents(transaction, null, at, [
+        { type: 'computer.open-failed', computerId: id, data: { code, message, nextAt } },
+      ]);
+    });
+  }
+
+  /** The first use that ended well shows that the computer is back. */
+  async #proven(entry: Entry, computer: LoadedComputer): Promise<void> {
+    if (entry.proven) return;
+    entry.proven = true;
+    await this.#options.store
+      .updateTable('computers')
+      .set({ open_failures: 0, open_after: null })
+      .where('id', '=', computer.row.id)
+      .execute();
+  }
+
+  /** A connection that breaks counts as one failure, however many used it; the first is tried again at once. */
+  async #lost(entry: Entry, computer: LoadedComputer, connection: Connection): Promise<void> {
+    if (entry.connection !== connection) return;
+    entry.connection = undefined;
+    const { store, now, random } = this.#options;
+    const { id } = computer.row;
+    const at = now();
+    const reason = messageOf(connection.lost.reason);
+    await writeEvents(store, null, at, [{ type: 'computer.closed', computerId: id, data: { reason } }]);
+    const { open_failures } = await store
+      .updateTable('computers')
+      .set((columns) => ({ open_failures: columns('open_failures', '+', 1) }))
+      .where('id', '=', id)
+      .returning('open_failures')
+      .executeTakeFirstOrThrow();
+    const openAfter = open_failures > 1 ? at + waitAfter(open_failures - 1, random()) : null;
+    await store.updateTable('computers').set({ open_after: openAfter }).where('id', '=', id).execute();
+    await connection.close();
+  }
+
+  #linger(entry: Entry, computer: LoadedComputer): void {
+    clearTimeout(entry.idle);
+    entry.idle = setTimeout(() => {
+      if (entry.users > 0) return;
+      const { connection } = entry;
+      entry.connection = undefined;
+      connection?.close().catch((error: unknown) => {
+        process.emitWarning(`closing the connection to ${computer.config.label} failed: ${messageOf(error)}`);
+      });
+    }, this.#options.linger ?? 30_000);
+    entry.idle.unref();
+  }
+}
+
+interface Entry {
+  readonly channels: Bottleneck;
+  readonly abort: AbortController;
+  connection?: Connection | undefined;
+  opening?: Promise<Connection> | undefined;
+  /** Uses in progress; the connection is closed only when there are none. */
+  users: number;
+  idle?: NodeJS.Timeout;
+  closing: boolean;
+  /** Has a use of this connection ended well? */
+  proven: boolean;
+}
+
+/** There is no connection now: nobody's attempt is used up, the computer's own waiting time or hold rules. */
+export class ComputerUnavailable extends WherryError {
+  override readonly name = 'ComputerUnavailable';
+
+  constructor(label: string, cause: unknown) {
+    const known = cause instanceof WherryError ? cause : undefined;
+    super(known?.code ?? 'connection-failed', `${label} cannot be used: ${messageOf(cause)}`, {
+      transient: true,
+      ...(known?.hint === undefined ? {} : { hint: known.hint }),
+      cause,
+    });
+  }
+}
+
+/** The error that a hold stands for. */
+export function heldError(label: string, hold: string): WherryError {
+  const { code, message, hint } = JSON.parse(hold) as { code: 'authentication-refused'; message: string; hint?: string };
+  return new WherryError(code, message, {
+    hint: `${hint ? `${hint}; then` : 'mend it, then'} run: wherry computer test ${label}`,
+  });
+}
+
+/** Waits for a promise, but not longer than the signal allows. */
+function abortable<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const stop = () => reject(signal.reason);
+    if (signal.aborted) return stop();
+    signal.addEventListener('abort', stop, { once: true });
+    promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', stop));
+  });
+}
