@@ -12,7 +12,7 @@ function unavailable(result: ExecResult): WherryError {
 
 /** Reads the answer of a submission. Without a clear word the job may have been accepted. */
 export function parseSubmit(result: ExecResult): SubmitOutcome {
-  const accepted = /^submitted\t(\d+\.[0-9a-f]+)$/m.exec(result.stdout);
+  const accepted = /^submitted\t(\d+\.[0-9a-f]{8})\n/m.exec(result.stdout);
   if (accepted?.[1] !== undefined) return { kind: 'accepted', jobId: accepted[1] };
   const refused = /^refused\t(permanent|transient)\t(.+)$/m.exec(result.stdout);
   const said = result.stderr.trim().slice(0, 500);

@@ -85,9 +85,19 @@ export async function openQueue({ slots = 1, environment }: QueueOptions = {}) {
       { timeout, what: `the end of job ${id}` },
     );
 
-  /** The fields of the running file: id, cpus, started, host, boot, pid, start. */
-  const runningFields = async (id: string) =>
-    (await readFile(join(state, 'running', String(Number.parseInt(id, 10))), 'utf8')).split(/[\t\n]/);
+  /** Waits for the fields of the running file: id, cpus, started, host, boot, pid, start. */
+  const runningFields = (id: string) =>
+    until(
+      async () => {
+        const file = join(state, 'running', String(Number.parseInt(id, 10)));
+        const text = await readFile(file, 'utf8').catch((error: NodeJS.ErrnoException) => {
+          if (error.code === 'ENOENT') return '';
+          throw error;
+        });
+        return text.includes('\nleader\t') && text.split(/[\t\n]/);
+      },
+      { what: `the record of job ${id}` },
+    );
 
   async function close() {
     await until(
