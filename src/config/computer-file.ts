@@ -1,0 +1,58 @@
+import { isDeepStrictEqual } from 'node:util';
+import { stringify } from 'yaml';
+import { formatDuration, parseDuration } from '../plugin/units.js';
+import { type ComputerConfig, computerSchema, type Limits } from './computer.js';
+import { readCheckedDocument } from './document.js';
+import type { Origin } from './issues.js';
+import { readTextFile } from './text-file.js';
+
+export interface ComputerFile {
+  readonly config: ComputerConfig;
+  /** For later checks of the same computer, such as `checkComputer`. */
+  readonly origin: Origin;
+}
+
+/** Reads a computer file (`-`: standard input). */
+export async function readComputerFile(path: string): Promise<ComputerFile> {
+  return readComputerText(await readTextFile(path), path === '-' ? 'standard input' : path);
+}
+
+/** Reads the text of a computer file that was fetched from elsewhere; `source` names it in messages. */
+export function readComputerText(text: string, source: string): ComputerFile {
+  const { value, origin } = readCheckedDocument(text, { source, schema: computerSchema });
+  return { config: value, origin };
+}
+
+/** The YAML text of a computer, without what is default; it reads back to the same value. */
+export function writeComputer(config: ComputerConfig): string {
+  const { label, transport, scheduler, workDirectory } = config;
+  const defaults: Readonly<Record<string, unknown>> = computerSchema.parse({
+    label,
+    transport,
+    scheduler,
+    workDirectory,
+  });
+  const always = new Set(['label', 'transport', 'scheduler', 'workDirectory']);
+  const entries = Object.keys(computerSchema.shape)
+    .map((key): [string, unknown] => [key, config[key as keyof ComputerConfig]])
+    .filter(([key, value]) => always.has(key) || !isDeepStrictEqual(value, defaults[key]))
+    .map(([key, value]) => [key, key === 'limits' ? writtenLimits(config.limits) : value]);
+  return stringify(Object.fromEntries(entries), { lineWidth: 0, aliasDuplicateObjects: false });
+}
+
+const intervals: ReadonlySet<string> = new Set(['minPollInterval', 'safeOpenInterval'] satisfies (keyof Limits)[]);
+
+function writtenLimits(limits: Limits): Record<string, unknown> {
+  return Object.fromEntries(
+    Object.entries(limits).map(([key, value]) => [
+      key,
+      intervals.has(key) && value !== undefined ? writtenInterval(value) : value,
+    ]),
+  );
+}
+
+/** `30s` for whole seconds, else `1500ms`. */
+function writtenInterval(milliseconds: number): string {
+  const text = formatDuration(milliseconds / 1000);
+  return parseDuration(text) * 1000 === milliseconds ? text : `${milliseconds}ms`;
+}

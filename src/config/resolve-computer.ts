@@ -1,0 +1,71 @@
+import type { Job } from '../calcjob/job.js';
+import type { InputIssue } from '../errors.js';
+import { InputError } from '../errors.js';
+import type { JobSettings, Resources, SchedulerDefinition, SettingName } from '../plugin/scheduler.js';
+import type { TransportDefinition } from '../plugin/transport.js';
+import type { ComputerConfig } from './computer.js';
+import { issueAt, issuesError, type Origin } from './issues.js';
+import { loadScheduler, loadTransport } from './plugins.js';
+import { validate } from './validate.js';
+
+/** A computer with its plugins loaded and its settings checked by them. */
+export interface ResolvedComputer {
+  readonly config: ComputerConfig;
+  readonly scheduler: SchedulerDefinition;
+  readonly transport: TransportDefinition;
+  /** What the transport's schema made of `connection`; goes to its `open` and `gotoCommand`. */
+  readonly connection: unknown;
+  /** What the scheduler's schema made of `schedulerOptions`; the `options` of its queries. */
+  readonly schedulerOptions: unknown;
+}
+
+const nowhere: Origin = { source: '' };
+
+/** Loads the plugins of a computer and lets them check their parts of it. One InputError tells all that is wrong. */
+export async function checkComputer(config: ComputerConfig, origin: Origin = nowhere): Promise<ResolvedComputer> {
+  const scheduler = await loadScheduler(config.scheduler);
+  const transport = await loadTransport(config.transport);
+  const issues: InputIssue[] = [];
+  const connection = collect(issues, () =>
+    validate(config.connection, transport.connection, origin, { prefix: ['connection'] }),
+  );
+  const schedulerOptions = collect(issues, () =>
+    validate(config.schedulerOptions, scheduler.options, origin, { prefix: ['schedulerOptions'] }),
+  );
+  if (issues.length > 0) throw issuesError(origin.source, issues);
+  return { config, scheduler, transport, connection, schedulerOptions };
+}
+
+/** Checks that the scheduler can express what the job asks for; gives the resources as the plugin's schema types them. */
+export function checkJob(
+  job: Pick<Job, 'resources'> & JobSettings,
+  scheduler: SchedulerDefinition,
+  origin: Origin = nowhere,
+): Resources {
+  const issues: InputIssue[] = [];
+  const cannot = (what: string): string => `the scheduler ${scheduler.name} cannot express ${what}`;
+  const asked = Object.fromEntries(Object.entries(job.resources).filter(([, value]) => value !== undefined));
+  const resources = collect(issues, () =>
+    validate(asked, scheduler.resources, origin, { prefix: ['resources'], unknownKey: cannot }),
+  );
+  for (const name of settingNames) {
+    const value = job[name];
+    const used = Array.isArray(value) ? value.length > 0 : value !== undefined;
+    if (used && !scheduler.settings.includes(name)) issues.push(issueAt(origin, [name], cannot(name), 'key'));
+  }
+  if (issues.length > 0 || resources === undefined) throw issuesError(origin.source, issues);
+  return resources;
+}
+
+const settingNames: readonly SettingName[] = ['queue', 'account', 'qos', 'constraint', 'headerLines'];
+
+/** Runs a check and keeps its issues, so that those of several checks are told together. */
+function collect<Value>(issues: InputIssue[], check: () => Value): Value | undefined {
+  try {
+    return check();
+  } catch (error) {
+    if (!(error instanceof InputError)) throw error;
+    issues.push(...error.issues);
+    return undefined;
+  }
+}
