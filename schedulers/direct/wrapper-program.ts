@@ -6,12 +6,15 @@
  * lock knows that no half-started wrapper exists, and that a job without a file in `running` has never run.
  */
 export const wrapperProgram = `
+# Not every grep looks beyond a NUL, so the environments are made into lines.
 members() {
   {
-    grep -lsF "WHERRY_DIRECT_ID=$1" /proc/[0-9]*/environ
+    head -c 1000000 /proc/[0-9]*/environ 2>/dev/null | tr '\\0' '\\n'
     grep -sE '^(PPid|NSsid):' /proc/[0-9]*/status
-  } | awk -F '[/:]' -v leader="$2" -v wrapper="$3" -v self=$$ '
-    $4 == "environ" { ours[$3] = 1; next }
+  } | awk -F '[/:]' -v mark="WHERRY_DIRECT_ID=$1" -v leader="$2" -v wrapper="$3" -v self=$$ '
+    /^==> .proc.[0-9]+.environ <==$/ { pid = $3; next }
+    $0 == mark { ours[pid] = 1; next }
+    $1 != "" || $2 != "proc" { next }
     $5 == "PPid" { parent[$3] = $6 + 0 }
     $5 == "NSsid" {
       split($6, session, " ")
@@ -166,7 +169,7 @@ run() {
     [ -n "$ending" ] && [ -z "$handled" ] || break
   done
   [ -z "$timer" ] || kill -s TERM "$timer" 2>/dev/null
-  if kill -s 0 -- "-$leader" 2>/dev/null; then end_tree; fi
+  if kill -0 "-$leader" 2>/dev/null; then end_tree; fi
   finish
 }
 

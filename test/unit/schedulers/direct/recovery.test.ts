@@ -40,7 +40,7 @@ describe.each(shells)('with $name', ({ environment }) => {
     await writeFile(recordOf(job.id), `${fields.slice(0, 8).join('\t')}\nleader\t${other.child.pid}\t1\n`);
     const next = await queue.submit('true');
     await queue.kill(job.id);
-    expect(await queue.ended(job.id)).toMatchObject({ state: 'cancelled' });
+    expect(await queue.ended(job.id)).toMatchObject({ word: 'lost' });
     expect(await queue.ended(next.id)).toMatchObject({ state: 'done' });
     expect(other.child.exitCode ?? other.child.signalCode).toBeNull();
     other.child.kill();

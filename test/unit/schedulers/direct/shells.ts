@@ -1,7 +1,8 @@
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, symlinkSync } from 'node:fs';
+import { mkdtempSync, rmSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
+import { afterAll } from 'vitest';
 
 /** Where a busybox stands, if the machine has one; WHERRY_TEST_BUSYBOX names one outside the PATH. */
 function findBusybox(): string | undefined {
@@ -26,6 +27,7 @@ function busyboxEnvironment(busybox: string): NodeJS.ProcessEnv {
   const folder = mkdtempSync(join(tmpdir(), 'wherry-busybox-'));
   const applets = execFileSync(busybox, ['--list'], { encoding: 'utf8' }).split('\n').filter(Boolean);
   for (const applet of new Set(applets)) symlinkSync(busybox, join(folder, applet));
+  afterAll(() => rmSync(folder, { recursive: true, force: true }));
   return { ...process.env, PATH: `${folder}${delimiter}${process.env.PATH}` };
 }
 
