@@ -27,6 +27,8 @@ export interface SshdOptions {
   readonly port?: number;
   /** Trust certificates signed by `certificateAuthority` instead of plain keys. */
   readonly certificatesOnly?: boolean;
+  /** Offer SFTP. Default true. */
+  readonly sftp?: boolean;
 }
 
 /** Settings of the ssh transport that reach the server. */
@@ -115,7 +117,7 @@ export async function startSshd(options: SshdOptions = {}): Promise<Sshd> {
       'UseDNS no',
       `MaxSessions ${options.maxSessions ?? 10}`,
       'MaxStartups 100',
-      'Subsystem sftp internal-sftp',
+      ...(options.sftp === false ? [] : ['Subsystem sftp internal-sftp']),
       'LogLevel VERBOSE',
       ...(options.banner === undefined ? [] : [`Banner ${path('banner')}`]),
       `SetEnv ${Object.entries(environment)

@@ -9,7 +9,7 @@ export interface ProxyOptions {
   readonly delayMs?: number;
 }
 
-export interface Proxy extends AsyncDisposable {
+export interface TcpProxy extends AsyncDisposable {
   readonly port: number;
   /** Bytes that went towards the target and back since the start. */
   readonly bytes: Readonly<Record<Direction, number>>;
@@ -28,7 +28,7 @@ export interface Proxy extends AsyncDisposable {
 }
 
 /** A TCP proxy on a free port of the loopback interface that delays, stalls and cuts on request. */
-export async function startProxy(options: ProxyOptions): Promise<Proxy> {
+export async function startProxy(options: ProxyOptions): Promise<TcpProxy> {
   const open = new Set<Socket>();
   const bytes = { up: 0, down: 0 };
   const limits: Record<Direction, number> = { up: Number.POSITIVE_INFINITY, down: Number.POSITIVE_INFINITY };

@@ -6,7 +6,7 @@ import { closedError, lostError } from './errors.js';
 import { execOver } from './exec.js';
 import { filesOver, offersSftp } from './files.js';
 import { connectHop, forwardTo } from './hop.js';
-import { isClosed } from './internals.js';
+import { dropClient, isClosed } from './internals.js';
 import { type Hop, routeTo } from './route.js';
 import { bounded, unlessAborted } from './scope.js';
 import type { SshSettings } from './settings.js';
@@ -48,7 +48,7 @@ async function connectAll(hops: readonly Hop[], keepAlive: number, signal: Abort
     }
     return clients;
   } catch (error) {
-    for (const client of clients) client.destroy();
+    for (const client of clients) dropClient(client);
     throw error;
   }
 }
@@ -94,7 +94,7 @@ class Line {
   #break(cause: Error | undefined): void {
     if (this.lost.aborted) return;
     this.#lost.abort(lostError(this.#target, cause));
-    for (const client of this.#clients) client.destroy();
+    for (const client of this.#clients) dropClient(client);
   }
 
   async #close(): Promise<void> {
@@ -110,7 +110,7 @@ class Line {
       for (const client of [...this.#clients].reverse()) client.end();
       await Promise.race([gone, elapsed(farewell, gone)]);
     }
-    for (const client of this.#clients) client.destroy();
+    for (const client of this.#clients) dropClient(client);
     await Promise.race([gone, elapsed(farewell, gone)]);
   }
 }

@@ -4,6 +4,7 @@ import { messageOf, WherryError } from '../../src/plugin.js';
 import { type Authentication, prepareAuthentication } from './authentication.js';
 import { openError } from './errors.js';
 import { type HostKeyCheck, hostKeyCheck } from './host-key.js';
+import { dropClient } from './internals.js';
 import type { Hop } from './route.js';
 import { unlessAborted } from './scope.js';
 
@@ -42,7 +43,7 @@ export async function connectHop(
     await unlessAborted(signal, ready.promise);
     return client;
   } catch (error) {
-    client.destroy();
+    dropClient(client);
     throw error;
   }
 }

@@ -4,7 +4,7 @@ import type { Channel, Client } from 'ssh2';
 interface ClientInternals {
   readonly _protocol?: { signal(channel: number, name: string): void };
   readonly _remoteVer?: string;
-  readonly _sock?: { readonly closed?: boolean };
+  readonly _sock?: { readonly closed?: boolean; destroy(): void };
 }
 interface ChannelInternals {
   readonly outgoing: { readonly id: number; readonly state: string };
@@ -27,4 +27,9 @@ export function isOpenSsh(client: Client): boolean {
 export function isClosed(client: Client): boolean {
   const socket = (client as unknown as ClientInternals)._sock;
   return socket === undefined || socket.closed === true;
+}
+
+/** Drops the connection. ssh2's own method does nothing once our side has said good-bye. */
+export function dropClient(client: Client): void {
+  (client as unknown as ClientInternals)._sock?.destroy();
 }
