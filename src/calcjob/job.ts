@@ -27,12 +27,15 @@ function isInside(path: string): boolean {
   return segments[0] !== '.wherry' && segments.every((part) => part !== '' && part !== '.' && part !== '..');
 }
 
+/** A duration or a size; longer text would only keep the parsers busy. */
+const quantity = z.string().max(100);
+
 const duration = z
-  .union([z.number(), z.string()], 'must be a duration such as 90m or 1h30m, or a number of seconds')
+  .union([z.number(), quantity], 'must be a duration such as 90m or 1h30m, or a number of seconds')
   .transform((value, context) => converted(value, parseDuration, context))
   .refine((seconds) => seconds >= 1 && seconds <= 315_360_000, 'must be between 1s and 3650d');
 const size = z
-  .union([z.number(), z.string()], 'must be a size such as 500MB or 64GiB, or a number of bytes')
+  .union([z.number(), quantity], 'must be a size such as 500MB or 64GiB, or a number of bytes')
   .transform((value, context) => converted(value, parseSize, context))
   .refine(
     (bytes) => bytes >= 2 ** 20 && bytes <= 2 ** 50,

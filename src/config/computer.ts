@@ -6,7 +6,7 @@ import { parseDuration } from '../plugin/units.js';
 const text = z.string().refine((value) => !value.includes('\0'), 'a NUL character cannot be used here');
 
 const interval = z
-  .union([z.number().min(0), z.string()], 'must be a duration such as 30s, or a number of seconds')
+  .union([z.number().min(0), z.string().max(100)], 'must be a duration such as 30s, or a number of seconds')
   .transform((value, context) => {
     try {
       const seconds = typeof value === 'number' ? value : parseDuration(value);

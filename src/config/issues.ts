@@ -19,9 +19,13 @@ export interface Origin {
 /** Beyond this many issues only their number is told: a wrong file of a million lines is one mistake. */
 export const mostIssues = 100;
 
+/** Messages quote the input, which may be a key of megabytes. */
+const mostCharacters = 500;
+
 /** An issue at `path`, with its position as far as the origin knows it. */
 export function issueAt(origin: Origin, path: Path, message: string, what: 'key' | 'value' = 'value'): InputIssue {
-  return { path: dotted(path), message, ...origin.locate?.(path, what) };
+  const short = message.length > mostCharacters ? `${message.slice(0, mostCharacters)}…` : message;
+  return { path: dotted(path), message: short, ...origin.locate?.(path, what) };
 }
 
 /** All issues of one input as one error; its message is the text of `formatIssues`. `unseen` more are only counted. */
@@ -63,7 +67,8 @@ export function visible(text: string): string {
 export function dotted(path: Path): string {
   return path.reduce<string>((text, part) => {
     if (typeof part === 'number') return `${text}[${part}]`;
-    const key = String(part);
+    const whole = String(part);
+    const key = whole.length > mostCharacters ? `${whole.slice(0, mostCharacters)}…` : whole;
     if (!/^[\p{L}_][\p{L}\p{N}_-]*$/u.test(key)) return `${text}[${JSON.stringify(key)}]`;
     return text === '' ? key : `${text}.${key}`;
   }, '');

@@ -153,6 +153,15 @@ describe('what is wrong is told with its place', () => {
     expect(lines.at(-1)).toContain('and 4901 more');
   });
 
+  it('bounds how much of the input it repeats, and the time it takes', () => {
+    const long = 'y'.repeat(100_000);
+    expect(failure(() => job(`${long}: 1\nenvironment: { ? "${long}-" : a }`)).message.length).toBeLessThan(5_000);
+    const digits = '9'.repeat(1_000_000);
+    expect(failure(() => job(`command: [a]\nresources: { walltime: ${digits}x }`)).message).toContain(
+      'resources.walltime: must have at most 100 characters',
+    );
+  });
+
   it('bounds aliases that multiply', () => {
     const levels = Array.from(
       { length: 9 },
