@@ -81,6 +81,7 @@ export function list({ user }: Pick<Query<'list'>, 'user'>): Command {
 
 /** Both sources in one command; the second is asked only if the first answered. */
 export function find({ user, name, since }: Pick<Query<'find'>, 'user' | 'name' | 'since'>): Command {
+  if (!/^[\w.-]+$/.test(name)) throw new InputError(`${JSON.stringify(name)} is no name of a job of ours`);
   const queue = commandLine([...queueWords(user), `--name=${name}`]);
   const accounting = commandLine([...accountingWords(since), `--user=${user}`, `--name=${name}`]);
   return { words: script(`${answer('queue', queue)} && ${answer('accounting', accounting)}`) };

@@ -8,7 +8,7 @@ import { header, SlurmResources } from './script.js';
 export default defineScheduler({
   name: 'slurm',
   resources: SlurmResources,
-  options: z.strictObject({}),
+  options: z.strictObject({}).default({}),
   settings: ['queue', 'account', 'qos', 'constraint', 'headerLines'],
   can: { accounting: true, findByName: true, arrays: true, dependencies: true, hold: true },
   commands: ['sbatch', 'squeue', 'scancel', 'sacct'],
