@@ -32,7 +32,7 @@ const longestLine = 64 * 1024;
 const login = `exec bash -l -c ${quoteForAnyShell('exec "$0" "$@"')} /bin/sh -c`;
 const direct = 'exec /bin/sh -c';
 
-/** What the shell prints on both streams, followed by a blank, its process id and a line end, before the script. */
+/** What both streams begin with, before a blank, the shell's process id, and how changing the directory went. */
 export function frameMarker(token: string): string {
   return `wherry-${token}`;
 }
@@ -45,20 +45,28 @@ export function frameMarker(token: string): string {
  */
 export function frameCommand(script: string, framing: Framing): FramedCommand {
   if (script.includes('\0')) throw new InputError('a NUL character cannot be part of a command');
-  const text = framing.directory === undefined ? script : `cd ${quote(framing.directory)} || exit;${script}`;
-  const shell = framing.loginShell ? login : direct;
-  // The two quotes keep the marker from being printed by a shell that shows the commands it runs.
-  const show = `echo wherry-""${framing.token} $$`;
-  const start = `${show};${show} >&2;`;
-  const lines = text.split('\n');
-  const boot = lines.length === 1 ? `${start}s=$1;set --;eval "$s"` : start + joinLines;
+  const { token, hasStdin, loginShell } = framing;
+  const shell = loginShell ? login : direct;
+  const start = preamble(framing);
+  const lines = script.split('\n');
+  const boot = start + (lines.length === 1 ? 's=$1;set --;eval "$s"' : joinLines);
   const line = [shell, quoteForAnyShell(boot), 'sh', ...lines.map(quoteForAnyShell)].join(' ');
   if (Buffer.byteLength(line) <= longestLine) return { line, stdinPrefix: '' };
-  const prefix = `${text}\n#${framing.token}`;
-  const read = `s=$(head -c ${Buffer.byteLength(prefix)});case $s in *"#${framing.token}");;*) exit 255;;esac;`;
-  const rest = framing.hasStdin ? '' : 'exec </dev/null;';
+  const prefix = `${script}\n#${token}`;
+  const read = `s=$(head -c ${Buffer.byteLength(prefix)});case $s in *"#${token}");;*) exit 255;;esac;`;
+  const rest = hasStdin ? '' : 'exec </dev/null;';
   return { line: `${shell} ${quoteForAnyShell(`${start}${read}${rest}eval "$s"`)}`, stdinPrefix: prefix };
 }
 
 // Every sh sets IFS to blank, tab and line end at its start, so that a line end is at hand without a process.
-const joinLines = 'n=${IFS#??};n=${n%"${n#?}"};s=$1;shift;for l do s=$s$n$l;done;set --;eval "$s"';
+// biome-ignore lint/suspicious/noTemplateCurlyInString: these are the shell's own
+const lineEnd = 'n=${IFS#??};n=${n%"${n#?}"};';
+const joinLines = `${lineEnd}s=$1;shift;for l do s=$s$n$l;done;set --;eval "$s"`;
+
+function preamble({ token, directory }: Framing): string {
+  // The two quotes keep the marker from being printed by a shell that shows the commands it runs.
+  const show = `echo wherry-""${token} $$`;
+  if (directory === undefined) return `${show} 0 >&2;${show} 0;`;
+  const place = quote(directory).replaceAll('\n', `'"$n"'`);
+  return `${show} 0 >&2;${lineEnd}cd ${place};d=$?;${show} $d;case $d in 0);;*) exit 1;;esac;`;
+}

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { Readable } from 'node:stream';
 import type { ClientChannel } from 'ssh2';
 import {
   CommandError,
@@ -23,7 +24,7 @@ const defaultMaxOutput = 16 * 1024 * 1024;
 export function execOver(session: Session): Exec {
   return async (script, options) => {
     if (options.directory !== undefined && !options.directory.startsWith('/')) {
-      throw new InputError(`the directory "${options.directory}" of a command must be absolute`);
+      throw new WherryError('unsafe-path', `the directory ${options.directory} is not absolute`);
     }
     const running = new RunningCommand(session, script, options);
     try {
@@ -64,10 +65,11 @@ class RunningCommand {
     const command = frameCommand(this.#script, { token: this.#token, directory, hasStdin, loginShell });
     const channel = await openExec(this.#session, command.line, scope.signal);
     const ended = this.#collect(channel, scope);
-    // A command may end without having read all of its input; what it says then counts.
-    feed(channel, command.stdinPrefix, stdin, scope.signal).catch(scope.stop);
-    const { exitCode, signal } = await this.#untilEnd(channel, ended, scope);
+    const { exitCode, signal } = await this.#whileFeeding(channel, command.stdinPrefix, scope, () =>
+      this.#untilEnd(channel, ended, scope),
+    );
     if (!this.#out.started) throw this.#neverStarted(exitCode);
+    if (!this.#out.inDirectory) throw this.#noDirectory();
     return {
       stdout: text(this.#stdout),
       stderr: text(this.#stderr),
@@ -87,6 +89,21 @@ class RunningCommand {
       ...(hint === undefined ? {} : { hint }),
       ...(cause === undefined ? {} : { cause }),
     });
+  }
+
+  async #whileFeeding<T>(channel: ClientChannel, prefix: string, scope: Scope, wait: () => Promise<T>): Promise<T> {
+    const { stdin } = this.#options;
+    let over = false;
+    // A command may end without having read all of its input; what it says then counts.
+    feed(channel, prefix, stdin, scope.signal).catch((error: unknown) => {
+      if (!over) scope.stop(error);
+    });
+    try {
+      return await wait();
+    } finally {
+      over = true;
+      if (stdin instanceof Readable) stdin.destroy();
+    }
   }
 
   async #untilEnd(channel: ClientChannel, ended: Promise<Ended>, scope: Scope): Promise<Ended> {
@@ -140,6 +157,15 @@ class RunningCommand {
       'command-failed',
       `${this.#session.target} did not start a shell (exit code ${exitCode}); ${said}`,
       { transient: true, hint: 'log in by hand and look at the login shell and its start-up files' },
+    );
+  }
+
+  #noDirectory(): WherryError {
+    const said = text(this.#stderr).trim();
+    return new WherryError(
+      /permission denied/i.test(said) ? 'permission-denied' : 'file-missing',
+      `there is no directory ${this.#options.directory} to run the command in (${printable(said)})`,
+      { hint: 'make the directory first' },
     );
   }
 

@@ -5,6 +5,7 @@ export class FrameReader {
   #started = false;
   #noise = '';
   #processId: number | undefined;
+  #inDirectory = true;
 
   constructor(marker: string) {
     this.#marker = Buffer.from(`${marker} `);
@@ -23,7 +24,9 @@ export class FrameReader {
       return undefined;
     }
     this.#addNoise(text.subarray(0, at));
-    this.#processId = Number(text.subarray(at + this.#marker.length, end).toString('latin1'));
+    const [processId, status] = text.toString('latin1', at + this.#marker.length, end).split(' ');
+    this.#processId = Number(processId);
+    this.#inDirectory = status === '0';
     this.#started = true;
     this.#held = Buffer.alloc(0);
     return end + 1 < text.length ? text.subarray(end + 1) : undefined;
@@ -37,6 +40,11 @@ export class FrameReader {
   /** Process id of the shell on the computer. */
   get processId(): number | undefined {
     return this.#processId;
+  }
+
+  /** Could the shell change to the directory of the command? */
+  get inDirectory(): boolean {
+    return this.#inDirectory;
   }
 
   /** The beginning of what came before the marker. */

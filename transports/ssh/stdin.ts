@@ -22,15 +22,11 @@ export async function feed(
   const closed = new AbortController();
   channel.once('close', () => closed.abort());
   const over = AbortSignal.any([signal, closed.signal]);
-  try {
-    for await (const chunk of chunksOf(prefix, stdin)) {
-      if (over.aborted) return;
-      if (!channel.write(chunk)) await drained(channel, over);
-    }
-    if (!over.aborted) channel.end();
-  } finally {
-    if (stdin instanceof Readable) stdin.destroy();
+  for await (const chunk of chunksOf(prefix, stdin)) {
+    if (over.aborted) return;
+    if (!channel.write(chunk)) await drained(channel, over);
   }
+  if (!over.aborted) channel.end();
 }
 
 async function drained(channel: ClientChannel, over: AbortSignal): Promise<void> {
