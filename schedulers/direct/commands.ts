@@ -1,5 +1,5 @@
 import { type Command, type QueryContext, quote, type SubmitRequest, z } from '../../src/plugin.js';
-import { queueProgram, queueProgramHash } from './queue-program.js';
+import { programs, wrapperHash, wrapperProgram } from './queue-program.js';
 
 const only = (message: string) => z.never({ error: message }).optional();
 
@@ -29,8 +29,16 @@ function slotsOf(options: unknown): string {
 
 function call(verb: Verb, context: { workDirectory: string; options: unknown }, ...rest: string[]): Command {
   const { workDirectory, options } = context;
-  const program = ['sh', '-c', 'eval "$1"', 'wherry-direct', queueProgram] as const;
-  return { words: [...program, verb, workDirectory, queueProgramHash, slotsOf(options), ...rest] };
+  const program = verb === 'find' || verb === 'accounting' ? programs.list : programs[verb];
+  const wrapper = verb === 'submit' ? wrapperProgram : '';
+  // The program stands behind the name of the command, so that the messages of the shell begin with the name alone.
+  const shell = [
+    'sh',
+    '-c',
+    'wherry_direct_program=$1; shift; eval "$wherry_direct_program"',
+    'wherry-direct',
+  ] as const;
+  return { words: [...shell, program, wrapper, verb, workDirectory, wrapperHash, slotsOf(options), ...rest] };
 }
 
 const lines = (values: readonly string[]) => values.map((value) => `${value}\n`).join('');

@@ -1,20 +1,21 @@
 import { createHash } from 'node:crypto';
-import { wrapperProgram } from './wrapper-program.js';
+import { processes, wrapper } from './wrapper-program.js';
 
 /*
- * The queue as a program for POSIX sh. It is called as `sh -c 'eval "$1"' wherry-direct PROGRAM VERB WORK HASH SLOTS …`,
- * so that it can write itself into the queue directory, from where the wrappers of jobs run it.
+ * The queue as a program for POSIX sh. Its arguments are WRAPPER VERB WORK HASH SLOTS …, WRAPPER being the text of the
+ * program that stays with a job; jobs are run by the version of it that their submission brought.
  *
  * <work directory>/.wherry-queue/
  *   lock         flock'ed by whoever changes anything here
  *   sequence     the last number drawn; writing it is what commits a submission
  *   first        a lower bound of the numbers that are still queued: a hint that saves listing the directory
  *   slots        as the computer's options said last: a number or `auto`
- *   queued/N     one line: id, cpus, walltime, submitted, name
+ *   queued/N     one line: id, cpus, walltime, submitted, name, program
  *   commands/N   shell text: the environment of the submission, its umask, where the script is
  *   running/N    one line of the wrapper's identity, then lines of what happened; its existence says that N was started
  *   history/K    append-only; what was submitted and what ended, for the numbers K*1000 to K*1000+999
- *   program-HASH this program
+ *   clock        the boot and the time of it, so that the time can be told without a process
+ *   program-HASH what wrappers run
  *
  * Numbers are overwritten in place by one short write, entries become visible by the number, and ends by one appended
  * line before the entry is removed: whoever is killed between two of these leaves a consistent queue behind.
@@ -67,7 +68,8 @@ take_lock() {
 
 read_queued() {
   queued_end=
-  IFS=$tab read -r queued_id queued_cpus queued_walltime queued_submitted queued_name queued_end 2>/dev/null <"queued/$1"
+  IFS=$tab read -r queued_id queued_cpus queued_walltime queued_submitted queued_name queued_program queued_end \\
+    2>/dev/null <"queued/$1"
   [ "$queued_end" = . ]
 }
 
@@ -92,8 +94,23 @@ record_end() {
     "$queued_walltime" "$queued_submitted" "\${4:--}" "$now" "$queued_name" "\${5:--}" >>"history/$(($1 / 1000))"
 }
 
+# Without a process: the time since boot, and the time of boot as \`date\` told it last.
 read_time() {
-  [ -n "$now" ] || now=$(date +%s)
+  [ -z "$now" ] || return 0
+  clock_boot= clock_offset=
+  read -r uptime rest </proc/uptime
+  read -r clock_boot clock_offset clock_end 2>/dev/null <clock
+  if [ "$clock_boot" = "$boot" ] && [ "$clock_end" = . ]; then
+    now=$((clock_offset + \${uptime%.*}))
+  else
+    set_clock
+  fi
+}
+
+set_clock() {
+  read -r uptime rest </proc/uptime
+  now=$(date +%s)
+  printf '%s %s .\\n' "$boot" "$((now - \${uptime%.*}))" >clock
 }
 
 count_slots() {
@@ -116,12 +133,6 @@ keep_slots() {
   slots_kept=
   read -r slots_kept 2>/dev/null <slots
   [ "$slots_kept" = "$1" ] || printf '%s\\n' "$1" >slots
-}
-
-install_program() {
-  [ -e "program-$hash" ] && return 0
-  [ -n "$program_text" ] || return 1
-  printf '%s' "$program_text" >"program.$$" && mv -f "program.$$" "program-$hash"
 }
 `;
 
@@ -165,15 +176,21 @@ used_slots() {
   done
 }
 
+# A wrapper has a clean environment already; whatever else starts a job has not.
 start_job() {
-  install_program || return 1
-  read_time
-  setsid env -i PATH="$PATH" sh "program-$hash" '' run "$work" "$hash" "$1" "$now" \\
+  if [ ! -e "$queued_program" ]; then
+    record_end "$1" failed - - "the queue's program is gone" && rm -f "queued/$1" "commands/$1"
+    return 0
+  fi
+  set -- sh "$queued_program" "$work" "$1" "$now"
+  [ -n "$wrapper" ] || set -- env -i PATH="$PATH" "$@"
+  setsid "$@" \\
     </dev/null >/dev/null 2>&1 3>&- 4>&- 5>&- 6>&- 7>&- 8>&- &
 }
 
 pump() {
-  read_computer && read_number sequence || return 1
+  read_number sequence || return 1
+  read_time
   last=$number_read
   count_slots
   used_slots
@@ -220,6 +237,10 @@ keep_command() {
   { export -p && printf 'umask ' && umask && printf '%s\\n' "$2"; } >"commands/$1"
 }
 
+install_program() {
+  [ -e "$program" ] || { printf '%s' "$1" >"program.new" && mv -f program.new "$program"; }
+}
+
 # Nothing may be assigned before the environment is kept: a variable of this name may be part of it.
 submit() {
   trap : HUP PIPE
@@ -232,7 +253,8 @@ submit() {
   next_number
   keep_command "$wherry_direct_number" "$9" || refuse transient "the queue's directory cannot be written"
   umask 077
-  program_text=$1 work=$3 hash=$4 number=$wherry_direct_number now=
+  work=$3 program=program-$4 number=$wherry_direct_number now= wrapper=
+  read_computer || refuse transient "the kernel does not name this computer"
   keep_slots "$5"
   count_slots
   [ "$7" -le "$slots" ] || refuse permanent "the job asks for $7 slots, this computer has $slots"
@@ -240,13 +262,28 @@ submit() {
   read -r tag </proc/sys/kernel/random/uuid || refuse transient "the kernel gave no random number"
   id=$number.\${tag%%-*}
   {
-    printf '%s\\t%s\\t%s\\t%s\\t%s\\t.\\n' "$id" "$7" "$8" "$now" "$6" >"queued/$number" &&
+    install_program "$1" &&
+      printf '%s\\t%s\\t%s\\t%s\\t%s\\t%s\\t.\\n' "$id" "$7" "$8" "$now" "$6" "$program" >"queued/$number" &&
       printf 'submitted\\t%s\\t%s\\t.\\n' "$id" "$6" >>"history/$((number / 1000))" &&
       write_number sequence "$number"
   } || refuse transient "the queue's directory cannot be written"
   printf 'submitted\\t%s\\n' "$id"
   pump
   exit 0
+}
+`;
+
+const enter = `
+# A work directory that is not there is no empty queue: the file system may be away.
+enter_queue() {
+  cd "$work/." || exit 1
+  [ -e .wherry-queue ] || return 1
+  cd .wherry-queue || exit 1
+}
+
+give_up() {
+  printf 'the queue is locked by another command\\n' >&2
+  exit 1
 }
 `;
 
@@ -272,18 +309,6 @@ cancel_one() {
   return 0
 }
 
-# A work directory that is not there is no empty queue: the file system may be away.
-enter_queue() {
-  cd "$work/." || exit 1
-  [ -e .wherry-queue ] || return 1
-  cd .wherry-queue || exit 1
-}
-
-give_up() {
-  printf 'the queue is locked by another command\\n' >&2
-  exit 1
-}
-
 cancel() {
   if enter_queue; then
     take_lock 10 || give_up
@@ -306,7 +331,7 @@ function read_live(number,   line, got, file, entry, run) {
   file = "queued/" number
   got = (getline line < file) > 0
   close(file)
-  if (!got || split(line, entry, "\\t") != 6) return ""
+  if (!got || split(line, entry, "\\t") != 7) return ""
   file = "running/" number
   got = (getline line < file) > 0
   close(file)
@@ -375,7 +400,8 @@ report() {
   first=1 last=0 running= history=
   if [ "$1" = list ]; then
     take_lock 10 || give_up
-    [ "$slots_asked" = - ] || keep_slots "$slots_asked"
+    keep_slots "$slots_asked"
+    set_clock
     pump
     if read_number first; then first=$number_read; fi
     numbers_in running
@@ -390,23 +416,28 @@ report() {
 }
 `;
 
-const main = `
-case $2 in
-  submit) submit "$@" ;;
-  run) run "$3" "$4" "$5" "$6" ;;
-esac
+const begin = `
 umask 077
-program_text=$1 work=$3 hash=$4 slots_asked=$5 now=
-case $2 in
-  kill) cancel ;;
-  list | find | accounting) report "$2" ;;
-  *) exit 2 ;;
-esac
+work=$3 slots_asked=$5 now= wrapper=
+`;
+
+const fromWrapper = `
+work=$1 number=$2 started=$3 now= wrapper=1
+run
 exit
 `;
 
-/** The program's text. Its last line ends the shell, so that nothing is read after it. */
-export const queueProgram: string = [common, wrapperProgram, pump, submit, cancel, list, main].join('');
+const shared = [common, processes, pump].join('');
 
-/** Names the file of this version of the program in the queue directory. */
-export const queueProgramHash: string = createHash('sha256').update(queueProgram).digest('hex').slice(0, 12);
+/** What a job's wrapper runs: a file in the queue directory, written there by the first submission. */
+export const wrapperProgram: string = [shared, wrapper, fromWrapper].join('');
+
+/** Names the file of this version of the wrapper's program. */
+export const wrapperHash: string = createHash('sha256').update(wrapperProgram).digest('hex').slice(0, 12);
+
+/** What the commands run; each carries no more than it needs, for the shell reads all of it every time. */
+export const programs = {
+  submit: `${shared}${submit}\nsubmit "$@"\n`,
+  kill: `${shared}${enter}${cancel}${begin}cancel\nexit\n`,
+  list: `${shared}${enter}${list}${begin}report "$2"\nexit\n`,
+};

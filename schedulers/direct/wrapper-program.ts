@@ -5,7 +5,8 @@
  * The wrapper inherits the lock from whoever started it and lets go once its identity is written down: whoever holds the
  * lock knows that no half-started wrapper exists, and that a job without a file in `running` has never run.
  */
-export const wrapperProgram = `
+/** Finds and ends the processes of a job. */
+export const processes = `
 # Not every grep looks beyond a NUL, so the environments are made into lines.
 members() {
   {
@@ -58,7 +59,10 @@ kill_members() {
     sleep 0.1 2>/dev/null || sleep 1
   done
 }
+`;
 
+/** Stays with a job from its start to its record. */
+export const wrapper = `
 # The chains of parents are read before anything dies, for they break then.
 end_tree() {
   targets= rounds=0
@@ -143,7 +147,7 @@ end_word() {
 }
 
 run() {
-  work=$1 hash=$2 number=$3 started=$4 program_text= ending= handled= code= now= timer=
+  ending= handled= code= timer=
   umask 077
   cd "$work/.wherry-queue" && read_computer && read_queued "$number" && read_stat $$ || exit 1
   own_start=$stat_start
