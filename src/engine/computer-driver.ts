@@ -106,6 +106,7 @@ export class ComputerDriver {
   /** Stops what is in progress and waits for its end. */
   async stop(reason: WherryError): Promise<void> {
     this.#stop.abort(reason);
+    for (const work of this.#working.values()) work.abort.abort(reason);
     await Promise.all([...this.#working.values()].map((work) => work.done));
     await this.#polling;
     await this.#tools.queue.close(this.computerId);
@@ -259,7 +260,7 @@ export class ComputerDriver {
 
   #begin(row: ProcessRow, stage: string, verb: ((context: CalcJobContext) => Promise<Transition | undefined>) | undefined): void {
     const abort = new AbortController();
-    const signal = AbortSignal.any([this.#stop.signal, abort.signal]);
+    const { signal } = abort;
     const work = async () => {
       try {
         const transition = await runInProcess({ id: row.id, uuid: row.uuid, name: row.name }, () =>
@@ -327,7 +328,7 @@ export class ComputerDriver {
       .where('due_at', '>', at)
       .where('paused', '=', 0)
       .executeTakeFirst();
-    const poll = await pollIsDue(this.#tools.store, this.computerId, at);
+    const poll = this.#polling === undefined && (await pollIsDue(this.#tools.store, this.computerId, at));
     const times = [
       row?.due === null || row?.due === undefined ? undefined : Number(row.due),
       poll ? this.#pollAllowedAt() : undefined,

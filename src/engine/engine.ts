@@ -1,5 +1,5 @@
 import { randomBytes, randomUUID } from 'node:crypto';
-import { setTimeout as delay } from 'node:timers/promises';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { messageOf, WherryError } from '../errors.js';
 import type { LifecycleHooks } from '../process/hooks.js';
 import { writeEvents } from '../store/events.js';
@@ -34,7 +34,9 @@ export class Engine implements AsyncDisposable {
   readonly #owner = randomUUID();
   readonly #drivers = new Map<number, ComputerDriver>();
   readonly #foreign = new Map<number, ForeignDriver>();
-  #wake = new AbortController();
+  /** Did something end since the present step began? */
+  #woken = false;
+  #wakeUp: (() => void) | undefined;
   #renewed = 0;
 
   constructor(profile: Profile, options: EngineOptions = {}) {
@@ -49,7 +51,10 @@ export class Engine implements AsyncDisposable {
       now,
       random,
       nonce,
-      wake: () => this.#wake.abort(),
+      wake: () => {
+        this.#woken = true;
+        this.#wakeUp?.();
+      },
     };
   }
 
@@ -91,7 +96,7 @@ export class Engine implements AsyncDisposable {
   }
 
   async #step(computers: readonly number[] | undefined): Promise<number | undefined> {
-    this.#wake = new AbortController();
+    this.#woken = false;
     await this.#renew();
     await this.#takeWork(computers);
     const times: number[] = [];
@@ -159,13 +164,23 @@ export class Engine implements AsyncDisposable {
     await releaseLease(this.#profile.store, driver.lease);
   }
 
+  /**
+   * Waits until a time, a wake-up or the signal. It always lets the event loop turn: queries of an embedded database
+   * never do, and a loop of them alone would keep everything that it waits for from happening.
+   */
   async #sleep(until: number, signal: AbortSignal): Promise<void> {
-    const wait = Math.max(0, until - this.#tools.now());
-    if (wait === 0 && !this.#wake.signal.aborted) return;
-    try {
-      await delay(wait, undefined, { signal: AbortSignal.any([signal, this.#wake.signal]) });
-    } catch (error) {
-      if (!(error instanceof Error && error.name === 'AbortError')) throw error;
-    }
+    await nextTurn();
+    if (this.#woken || signal.aborted) return;
+    await new Promise<void>((resolve) => {
+      const done = () => {
+        clearTimeout(timer);
+        signal.removeEventListener('abort', done);
+        this.#wakeUp = undefined;
+        resolve();
+      };
+      const timer = setTimeout(done, Math.max(1, until - this.#tools.now()));
+      signal.addEventListener('abort', done, { once: true });
+      this.#wakeUp = done;
+    });
   }
 }
