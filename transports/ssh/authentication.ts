@@ -13,6 +13,7 @@ export interface Login {
   readonly identitiesOnly: boolean;
   readonly agent: string | undefined;
   readonly passphrase: string | undefined;
+  readonly certificateFiles: readonly string[];
 }
 
 /** One way to log in. */
@@ -35,7 +36,7 @@ export interface Authentication {
  * holds the key, then the agent's other keys.
  */
 export async function prepareAuthentication(login: Login, signal: AbortSignal): Promise<Authentication> {
-  const notes: string[] = [];
+  const notes = login.certificateFiles.map((file) => `${file} cannot be used: ssh2 knows no certificates`);
   const held = await heldKeys(login, notes, signal);
   const identities = await readIdentities(login, notes);
   const candidates: Candidate[] = [];
@@ -76,7 +77,13 @@ function course(login: Login, candidates: readonly Candidate[], notes: string[])
       done(next(methods, partial));
     }) as ConnectConfig['authHandler'],
     note: (text) => notes.push(text),
-    refused: () => authenticationRefused(login.target, { tried, notes, accepted }),
+    refused: () =>
+      authenticationRefused(login.target, {
+        tried,
+        notes,
+        accepted,
+        hadCertificate: login.certificateFiles.length > 0,
+      }),
   };
 }
 

@@ -66,7 +66,12 @@ export function closedError(target: string): WherryError {
 /** Nobody agreed to the login. `tried` and `notes` are sentences for people. */
 export function authenticationRefused(
   target: string,
-  facts: { readonly tried: readonly string[]; readonly notes: readonly string[]; readonly accepted: readonly string[] },
+  facts: {
+    readonly tried: readonly string[];
+    readonly notes: readonly string[];
+    readonly accepted: readonly string[];
+    readonly hadCertificate?: boolean;
+  },
 ): WherryError {
   const lines = [
     `${target} refused the login`,
@@ -76,9 +81,11 @@ export function authenticationRefused(
   ];
   const needsPerson = facts.accepted.length > 0 && !facts.accepted.includes('publickey');
   return new WherryError('authentication-refused', printable(lines.join('; ')), {
-    hint: needsPerson
-      ? 'this server wants a password, a one-time code or Kerberos: use "transport: openssh" and log in once by hand'
-      : 'check user and identityFile, and that the public key is in ~/.ssh/authorized_keys on the computer',
+    hint: facts.hadCertificate
+      ? 'for logins with a certificate use "transport: openssh"'
+      : needsPerson
+        ? 'this server wants a password, a one-time code or Kerberos: use "transport: openssh" and log in once by hand'
+        : 'check user and identityFile, and that the public key is in ~/.ssh/authorized_keys on the computer',
   });
 }
 

@@ -78,12 +78,12 @@ function makeHop(
   const port = stop.port ?? config.port;
   const user = stop.user ?? config.user;
   const target = `${user}@${config.hostName}:${port}`;
-  const namedFiles = (listOf(settings.identityFile) ?? []).map(expandHome);
-  const namedKnownHosts = (listOf(settings.knownHostsFile) ?? []).map(expandHome);
+  const namedFiles = named(settings.identityFile) ?? [];
+  const namedKnownHosts = named(settings.knownHostsFile) ?? [];
   // For the hosts on the way the computer's settings add to the configuration, for the computer they replace it.
-  const chosen = (named: readonly string[], configured: readonly string[]) => {
-    if (named.length === 0) return configured;
-    return stop.isTarget ? named : [...new Set([...configured, ...named])];
+  const chosen = (files: readonly string[], configured: readonly string[]) => {
+    if (files.length === 0) return configured;
+    return stop.isTarget ? files : [...new Set([...configured, ...files])];
   };
   return {
     target,
@@ -98,6 +98,9 @@ function makeHop(
       identitiesOnly: settings.identitiesOnly ?? config.identitiesOnly,
       agent: agentOf(settings, config),
       passphrase,
+      certificateFiles: stop.isTarget
+        ? (named(settings.certificateFile) ?? config.certificateFiles)
+        : config.certificateFiles,
     },
     identity: {
       name: config.hostKeyAlias ?? config.hostName,
@@ -109,6 +112,10 @@ function makeHop(
       behindJump,
     },
   };
+}
+
+function named(value: string | readonly string[] | undefined): readonly string[] | undefined {
+  return listOf(value)?.map(expandHome);
 }
 
 function agentOf(settings: SshSettings, config: HostConfig): string | undefined {

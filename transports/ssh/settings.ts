@@ -25,6 +25,7 @@ export const SshSettings = z.strictObject({
   user: word('user').optional(),
   /** Private keys to log in with, instead of those of the OpenSSH configuration. */
   identityFile: z.union([file, z.array(file)]).optional(),
+  /** For `goto` only: ssh2 cannot log in with certificates. */
   certificateFile: z.union([file, z.array(file)]).optional(),
   knownHostsFile: z.union([file, z.array(file)]).optional(),
   /** `[user@]host[:port]`, several with commas between: the first is visited first. `none` for no jump. */
