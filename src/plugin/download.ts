@@ -51,10 +51,12 @@ async function fetchSmall(
   localDirectory: string,
 ): Promise<void> {
   if (files.length === 0) return;
-  // Several archives after one another, when the names do not fit into one command, are read like one.
   // GNU tar reads a backslash in a name as the start of an escape; other tars do neither that nor know the option.
-  const asWritten = files.some((file) => file.path.includes('\\')) ? '--no-unquote ' : '';
-  const script = `${scriptStart}${enter(directory)}xargs -0 tar ${asWritten}-chf -`;
+  const asWritten = files.some((file) => file.path.includes('\\'))
+    ? 'verbatim=--no-unquote; tar $verbatim --version >/dev/null 2>&1 || verbatim=\n'
+    : 'verbatim=\n';
+  // Several archives after one another, when the names do not fit into one command, are read like one.
+  const script = `${scriptStart}${enter(directory)}${asWritten}xargs -0 tar $verbatim -chf -`;
   const extractor = new Extractor(files, localDirectory, (bytes) => progress.add(bytes));
   try {
     const result = await progress.run(exec, script, {

@@ -40,6 +40,7 @@ export async function find(
   const complaints = result.stderr.split('\n').filter((line) => line !== '' && !missing.test(line));
   const onlyMissing = result.exitCode === 123 && complaints.length === 0 && result.stderr !== '';
   if (result.exitCode !== 0 && !onlyMissing) {
+    if (result.stderr.includes('unrecognized: -printf')) throw unreadable();
     throw fileFailure({ ...result, stderr: complaints.join('\n') }, `list ${directory}`, script);
   }
   return listing.end();

@@ -30,26 +30,30 @@ export interface PackListener {
  * file no longer has the size that its entry says.
  */
 export function packTree(entries: readonly PackedEntry[], listener: PackListener): Readable {
-  return Readable.from(gather(pack(entries, listener)), { objectMode: false, highWaterMark: 2 * pieceSize });
+  return Readable.from(shield(pack(entries, listener)), { objectMode: false, highWaterMark: 2 * pieceSize });
 }
 
 async function* pack(entries: readonly PackedEntry[], listener: PackListener): AsyncGenerator<Buffer> {
+  const piece = new Piece();
   try {
-    let size = 0;
     for await (const [entry, content] of loadAhead(entries, weigh, load, readAhead)) {
-      const header = headerOf(entry);
-      size += header.length;
-      yield header;
+      piece.add(headerOf(entry));
       if (entry.type === 'symlink') continue;
-      for await (const chunk of content === null ? stream(entry) : [content]) {
-        listener.onBytes(entry, chunk.length);
-        yield chunk;
+      if (content !== null) {
+        listener.onBytes(entry, content.length);
+        piece.add(content);
+      } else {
+        for await (const chunk of stream(entry)) {
+          listener.onBytes(entry, chunk.length);
+          piece.add(chunk);
+          if (piece.isFull) yield piece.take();
+        }
       }
-      const padding = tarPadding(entry.size);
-      size += entry.size + padding.length;
-      yield padding;
+      piece.add(tarPadding(entry.size));
+      if (piece.isFull) yield piece.take();
     }
-    yield tarEnd(size);
+    piece.add(tarEnd(piece.total));
+    yield piece.take();
     listener.onEnd();
   } catch (error) {
     listener.onFailure(error);
@@ -57,12 +61,42 @@ async function* pack(entries: readonly PackedEntry[], listener: PackListener): A
   }
 }
 
+/** A stream that is destroyed throws into what it reads from; here that ends the packing without being its failure. */
+async function* shield(pieces: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
+  for await (const piece of pieces) yield piece;
+}
+
+/** Gathers small chunks into one that is worth a system call. */
+class Piece {
+  #chunks: Buffer[] = [];
+  #size = 0;
+  total = 0;
+
+  get isFull(): boolean {
+    return this.#size >= pieceSize;
+  }
+
+  add(chunk: Buffer): void {
+    this.#chunks.push(chunk);
+    this.#size += chunk.length;
+    this.total += chunk.length;
+  }
+
+  take(): Buffer {
+    const [first = Buffer.alloc(0)] = this.#chunks;
+    const bytes = this.#chunks.length === 1 ? first : Buffer.concat(this.#chunks, this.#size);
+    this.#chunks = [];
+    this.#size = 0;
+    return bytes;
+  }
+}
+
 function weigh(entry: PackedEntry): number {
   return isSmallFile(entry) ? entry.size : 0;
 }
 
-async function load(entry: PackedEntry): Promise<Buffer | null> {
-  return isSmallFile(entry) ? readSmall(entry) : null;
+function load(entry: PackedEntry): Promise<Buffer | null> {
+  return isSmallFile(entry) ? readSmall(entry) : Promise.resolve(null);
 }
 
 function headerOf(entry: PackedEntry): Buffer {
@@ -140,18 +174,4 @@ function changed(entry: FileEntry): WherryError {
   return new WherryError('bad-input', `the local file of ${JSON.stringify(entry.path)} has changed its size`, {
     hint: 'submit the calculation again with the files as they are now',
   });
-}
-
-async function* gather(chunks: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
-  let pending: Buffer[] = [];
-  let size = 0;
-  for await (const chunk of chunks) {
-    pending.push(chunk);
-    size += chunk.length;
-    if (size < pieceSize) continue;
-    yield pending.length === 1 ? chunk : Buffer.concat(pending, size);
-    pending = [];
-    size = 0;
-  }
-  if (size > 0) yield Buffer.concat(pending, size);
 }

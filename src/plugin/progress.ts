@@ -47,11 +47,11 @@ export class Progress implements Disposable {
     this.#timer = setTimeout(() => this.fail(idle(wait)), wait);
   }
 
-  /** Stops the transfer with this error, unless another came first. Returns the error that counts. */
+  /** Stops the transfer with this error, unless something stopped it before. Returns the error that counts. */
   fail(error: unknown): unknown {
-    this.#failure ??= error;
+    if (!this.#controller.signal.aborted) this.#failure = error;
     this.#controller.abort();
-    return this.#failure;
+    return this.#failure ?? error;
   }
 
   /** Waits for a step that goes another way than through a command; on failure as `run`. */

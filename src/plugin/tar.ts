@@ -20,10 +20,12 @@ export interface TarHeader {
 export function tarHeader({ name, target = '', ...rest }: TarHeader): Buffer {
   const nameBytes = Buffer.from(name);
   const targetBytes = Buffer.from(target);
+  const header = plainHeader(rest.type, nameBytes, targetBytes, rest.mode, rest.size);
+  if (nameBytes.length <= 100 && targetBytes.length <= 100) return header;
   return Buffer.concat([
     ...(targetBytes.length > 100 ? longEntry('longTarget', targetBytes) : []),
     ...(nameBytes.length > 100 ? longEntry('longName', nameBytes) : []),
-    plainHeader(rest.type, nameBytes, targetBytes, rest.mode, rest.size),
+    header,
   ]);
 }
 
@@ -55,7 +57,8 @@ function plainHeader(type: keyof typeof types, name: Buffer, target: Buffer, mod
   target.copy(header, 157, 0, 100);
   header.write('ustar  \0', 257, 'latin1');
   let sum = 0;
-  for (const byte of header) sum += byte;
+  // By index: the iterator of a buffer is ten times as slow, and this is the inner loop of an upload.
+  for (let at = 0; at < block; at++) sum += header[at] ?? 0;
   header.write(`${octal(sum, 6)}\0 `, 148, 'latin1');
   return header;
 }

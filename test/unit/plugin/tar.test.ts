@@ -102,6 +102,20 @@ describe('a packed tree', () => {
   });
 });
 
+describe('a packed tree that nobody reads to the end', () => {
+  it.each([undefined, new Error('the reader has gone')])('ends without a failure of its own (%s)', async (reason) => {
+    const failures: unknown[] = [];
+    const entries = Array.from({ length: 50 }, (_, index) => memory(`${index}`, 'x'.repeat(100_000)));
+    const stream = packTree(entries, { ...ignore, onFailure: (error) => failures.push(error) });
+    stream.on('error', () => undefined);
+    await new Promise((resolve) => stream.once('readable', resolve));
+    const closed = new Promise((resolve) => stream.once('close', resolve));
+    stream.destroy(reason);
+    await closed;
+    expect(failures).toEqual([]);
+  });
+});
+
 describe('a hostile stream', () => {
   const refusals: [string, readonly (readonly [Member, string?])[]][] = [
     ['leads up', [[{ name: '../outside' }, 'evil']]],
