@@ -63,6 +63,9 @@ function claim(jobIdVariable: string): string[] {
   ];
 }
 
+/** Signals that end a shell; without a trap it would call its exit trap with the status of the last command, often 0. */
+const endingSignals = { HUP: 1, INT: 2, QUIT: 3, USR1: 10, USR2: 12, ALRM: 14, TERM: 15, XCPU: 24, XFSZ: 25 } as const;
+
 function exitFile(): string[] {
   return [
     `rm -f ${ownFiles.exit}`,
@@ -72,6 +75,7 @@ function exitFile(): string[] {
     `  printf '%s\\n' "\${wherry_status:-$wherry_code}" > ${ownFiles.exit}.part && mv ${ownFiles.exit}.part ${ownFiles.exit}`,
     '}',
     'trap wherry_exit EXIT',
+    ...Object.entries(endingSignals).map(([name, number]) => `trap 'exit ${128 + number}' ${name}`),
   ];
 }
 

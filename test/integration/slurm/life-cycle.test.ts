@@ -10,7 +10,9 @@ describe('the life cycle on real Slurm over real ssh', () => {
   afterAll(() => cluster?.[Symbol.asyncDispose]());
 
   it('runs a command and brings its output', async () => {
-    const row = await cluster.submit(cluster.computer, { command: ['sh', '-c', 'echo "$(id -un) $SLURM_JOB_PARTITION"'] });
+    const row = await cluster.submit(cluster.computer, {
+      command: ['sh', '-c', 'echo "$(id -un) $SLURM_JOB_PARTITION"'],
+    });
     const [ended] = await cluster.drive([row]);
     expect(ended).toMatchObject({ state: 'finished', exit_status: 0 });
     expect(await cluster.output(row.id, 'stdout.txt')).toBe(`${cluster.slurm.user.name} debug\n`);
