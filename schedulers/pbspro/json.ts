@@ -36,7 +36,7 @@ function readLines(text: string): Json | undefined {
     if (closing.test(line)) open.pop();
     else if (opened?.[1] !== undefined) open.push(child(top, opened[1]));
     // A line that is none of these continues a text whose rest we do not need.
-    else if (value?.[1] !== undefined) top[value[1]] = valueOf(value[2] ?? '');
+    else if (value?.[1] !== undefined) top[value[1]] = readValue(value[2] ?? '');
   }
   return open.length === 0 ? root : undefined;
 }
@@ -47,7 +47,7 @@ function child(parent: Open, key: string): Open {
   return made;
 }
 
-function valueOf(text: string): Json {
+function readValue(text: string): Json {
   if (text === '{}') return {};
   if (/^-?\d+(\.\d+)?$/.test(text)) return Number(text);
   const quoted = /^"(.*?)"?$/.exec(text)?.[1];

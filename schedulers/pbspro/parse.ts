@@ -8,18 +8,15 @@ export function parseList(result: ExecResult): JobInfo[] {
   const text = `\n${result.stdout}`;
   const isComplete = result.exitCode === 0 && text.includes(`\n${marks.done}\n`) && !hasComplaint(result.stderr);
   if (!isComplete) throw unavailable(result);
-  const jobs: JobInfo[] = [];
-  for (const answer of text.split(`\n${marks.begin}\n`).slice(1)) {
+  const answers = text.split(`\n${marks.begin}\n`).slice(1);
+  return answers.flatMap((answer, index) => {
     const end = answer.lastIndexOf(`\n${marks.end} `);
     // Asked a second time, without history: what was said at first is void.
-    if (end < 0 && answer.trim() !== '' && !answer.trimStart().startsWith('{')) throw unavailable(result);
-    if (end < 0) continue;
+    if (end < 0 && index < answers.length - 1) return [];
     const code = Number.parseInt(answer.slice(end + marks.end.length + 2), 10);
-    if (!answered.has(code)) throw unavailable(result);
-    jobs.push(...jobsOf(answer.slice(0, end), result));
-  }
-  if (count(text, marks.end) === 0 && count(text, marks.begin) > 0) throw unavailable(result);
-  return jobs;
+    if (end < 0 || !answered.has(code)) throw unavailable(result);
+    return jobsOf(answer.slice(0, end), result);
+  });
 }
 
 /** Exit codes of qstat: all found, some have ended (where there is no history), some unknown. */
@@ -29,10 +26,6 @@ const harmless = /Unknown Job Id|Job has finished/i;
 
 function hasComplaint(stderr: string): boolean {
   return stderr.split('\n').some((line) => /^q(stat|select):/.test(line) && !harmless.test(line));
-}
-
-function count(text: string, mark: string): number {
-  return text.split(`\n${mark}`).length - 1;
 }
 
 /** The error of a question that PBS did not answer. */
