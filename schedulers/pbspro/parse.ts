@@ -8,7 +8,7 @@ export function parseList(result: ExecResult): JobInfo[] {
   const text = `\n${result.stdout}`;
   const isComplete = result.exitCode === 0 && text.includes(`\n${marks.done}\n`) && !hasComplaint(result.stderr);
   if (!isComplete) throw unavailable(result);
-  const answers = text.split(`\n${marks.begin}\n`).slice(1);
+  const answers = text.split(new RegExp(`^${marks.begin}\n`, 'm')).slice(1);
   return answers.flatMap((answer, index) => {
     const end = answer.lastIndexOf(`\n${marks.end} `);
     // Asked a second time, without history: what was said at first is void.
