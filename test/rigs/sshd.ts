@@ -1,11 +1,11 @@
-import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { chmod, chown, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
-import { tmpdir, userInfo } from 'node:os';
+import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { promisify } from 'node:util';
+import { execute, executeOrFail } from './command.js';
+import { isRoot, type TestUser, testUser } from './test-user.js';
 
-const run = promisify(execFile);
 const program = '/usr/sbin/sshd';
 
 export interface SshdOptions {
@@ -67,22 +67,14 @@ export interface Sshd extends AsyncDisposable {
   stop(): Promise<void>;
 }
 
-/** Is there an OpenSSH server on this machine? */
-export async function sshdInstalled(): Promise<boolean> {
-  return run(program, ['-V']).then(
-    () => true,
-    (error: NodeJS.ErrnoException) => error.code !== 'ENOENT',
-  );
-}
-
 /** Can the rig make users with other login shells? */
-export const canChooseLoginShell = process.getuid?.() === 0;
+export const canChooseLoginShell = isRoot;
 
 /** Starts a real OpenSSH server on the loopback interface, as a child of this process, with keys of its own. */
 export async function startSshd(options: SshdOptions = {}): Promise<Sshd> {
   const directory = await mkdtemp(join(tmpdir(), 'wherry-sshd-'));
   await chmod(directory, 0o755);
-  const account = await loginAccount(options.loginShell);
+  const account = options.loginShell === undefined ? await testUser() : await accountWithShell(options.loginShell);
   const path = (name: string) => join(directory, name);
   const port = options.port ?? (await freePort());
   const home = path('home');
@@ -91,7 +83,7 @@ export async function startSshd(options: SshdOptions = {}): Promise<Sshd> {
   await Promise.all([
     makeKey(path('host_key'), hostKeyType),
     makeKey(path('identity'), 'ed25519'),
-    makeKey(path('authority'), 'ed25519'),
+    ...(options.certificatesOnly ? [makeKey(path('authority'), 'ed25519')] : []),
   ]);
   const hostKey = (await readFile(path('host_key.pub'), 'utf8')).split(' ').slice(0, 2).join(' ');
   const identity = await readFile(path('identity.pub'), 'utf8');
@@ -125,7 +117,7 @@ export async function startSshd(options: SshdOptions = {}): Promise<Sshd> {
         .join(' ')}`,
     ].join('\n')}\n`,
   );
-  if (process.getuid?.() === 0) await mkdir('/run/sshd', { recursive: true });
+  if (isRoot) await mkdir('/run/sshd', { recursive: true });
   const server = spawn(program, ['-D', '-e', '-f', path('sshd_config')], { stdio: ['ignore', 'ignore', 'pipe'] });
   const log = await listening(server);
   const ended = new Promise<void>((resolve) => server.once('exit', () => resolve()));
@@ -179,51 +171,29 @@ export async function freePort(): Promise<number> {
 
 /** Makes a key pair `file` and `file.pub`. */
 export async function makeKey(file: string, type: 'ed25519' | 'ecdsa' | 'rsa', passphrase = ''): Promise<void> {
-  await run('ssh-keygen', ['-q', '-t', type, '-N', passphrase, '-C', 'wherry test', '-f', file]);
+  await executeOrFail(['ssh-keygen', '-q', '-t', type, '-N', passphrase, '-C', 'wherry test', '-f', file]);
 }
 
-interface Account {
-  readonly name: string;
-  readonly uid: number;
-  readonly gid: number;
+async function accountWithShell(shell: string): Promise<TestUser> {
+  if (!isRoot) throw new Error('choosing a login shell needs root');
+  const name = `wherrytest-${shell.split('/').at(-1)}`;
+  const made = await execute(['useradd', '-m', '-s', shell, name]);
+  // Exit code 9: it exists already.
+  if (made.exitCode !== 0 && made.exitCode !== 9) throw new Error(`useradd ${name}: ${made.stderr}`);
+  // A locked password makes sshd refuse keys too; `*` matches no password without being a lock.
+  if (made.exitCode === 0) await executeOrFail(['usermod', '-p', '*', name]);
+  const [, , uid, gid, , home] = (await executeOrFail(['getent', 'passwd', name])).trim().split(':');
+  return { name, uid: Number(uid), gid: Number(gid), home: home ?? '' };
 }
 
-async function loginAccount(shell: string | undefined): Promise<Account> {
-  if (process.getuid?.() !== 0) {
-    if (shell !== undefined) throw new Error('choosing a login shell needs root');
-    const { username, uid, gid } = userInfo();
-    return { name: username, uid, gid };
-  }
-  const name = shell === undefined ? 'wherrytest' : `wherrytest-${shell.split('/').at(-1)}`;
-  const known = async () => (await run('getent', ['passwd', name])).stdout.split(':');
-  let fields = await known().catch(() => []);
-  if (fields.length === 0) {
-    await run('useradd', ['-m', '-s', shell ?? '/bin/bash', name]).catch(async (error: unknown) => {
-      // Another test process may have made the user at the same moment.
-      await known().catch(() => {
-        throw error;
-      });
-    });
-    fields = await known();
-  }
-  // useradd locks the password, and sshd refuses locked accounts whatever the key.
-  await run('usermod', ['-p', '*', name]).catch((error: unknown) => ignoreBusy(error));
-  return { name, uid: Number(fields[2]), gid: Number(fields[3]) };
-}
-
-function ignoreBusy(error: unknown): void {
-  const text = error instanceof Error ? error.message : String(error);
-  if (!/lock/.test(text)) throw error;
-}
-
-async function makeHome(home: string, account: Account, files: Readonly<Record<string, string>>): Promise<void> {
+async function makeHome(home: string, account: TestUser, files: Readonly<Record<string, string>>): Promise<void> {
   await mkdir(home);
   for (const [name, content] of Object.entries(files)) {
     const file = join(home, name);
     await mkdir(dirname(file), { recursive: true });
     await writeFile(file, content);
   }
-  if (process.getuid?.() !== 0) return;
+  if (!isRoot) return;
   await chown(home, account.uid, account.gid);
   for (const name of await readdir(home, { recursive: true })) await chown(join(home, name), account.uid, account.gid);
 }

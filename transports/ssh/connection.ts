@@ -131,6 +131,8 @@ async function whoAmI(exec: Exec, options: OpenOptions, signal: AbortSignal): Pr
   } catch (error) {
     if (!(error instanceof WherryError) || error.code !== 'command-failed') throw error;
     throw new WherryError('connection-failed', messageOf(error), {
+      // A crowded login node cannot start another process now; a missing shell stays missing.
+      transient: /temporarily unavailable|cannot fork/i.test(error.message),
       ...(error.hint === undefined ? {} : { hint: error.hint }),
       cause: error,
     });

@@ -154,19 +154,21 @@ describe('sessions', () => {
 
   test('that stay taken are back-pressure', { timeout: 60_000 }, async () => {
     const controller = new AbortController();
-    const begun = new AbortController();
-    const hold = () =>
-      connection.exec('echo begun; exec sleep 100', {
+    const hold = () => {
+      const begun = new AbortController();
+      const ended = connection.exec('echo begun; exec sleep 100', {
         timeout: 60_000,
         signal: controller.signal,
         onStdout: () => begun.abort(),
       });
-    const held = [hold(), hold()].map((promise) => promise.catch((error: unknown) => error));
-    if (!begun.signal.aborted) await once(begun.signal, 'abort');
+      return { begun: once(begun.signal, 'abort'), ended: ended.catch((error: unknown) => error) };
+    };
+    const held = [hold(), hold()];
+    await Promise.all(held.map((command) => command.begun));
     const refused = connection.exec('true', { timeout: 30_000 });
     await expect(refused).rejects.toMatchObject({ code: 'back-pressure', transient: true });
     controller.abort();
-    await Promise.all(held);
+    await Promise.all(held.map((command) => command.ended));
     expect((await connection.exec('echo free', { timeout })).stdout).toBe('free\n');
   });
 });

@@ -11,6 +11,7 @@ import { startProxy } from '../../rigs/tcp-proxy.js';
 
 const run = promisify(execFile);
 const timeout = 20_000;
+const agentProgram = 'ssh-agent';
 let sshd: Sshd;
 
 beforeAll(async () => {
@@ -61,7 +62,7 @@ describe('a login succeeds', () => {
 
   test('with a key that only the agent holds', async () => {
     const socket = join(sshd.directory, 'agent');
-    const agent = spawn('ssh-agent', ['-D', '-a', socket], { stdio: ['ignore', 'pipe', 'inherit'] });
+    const agent = spawn(agentProgram, ['-D', '-a', socket], { stdio: ['ignore', 'pipe', 'inherit'] });
     try {
       await new Promise((resolve) => agent.stdout.once('data', resolve));
       const key = join(sshd.directory, 'agent-key');
