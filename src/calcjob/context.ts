@@ -1,6 +1,6 @@
 import type { ComputerConfig } from '../config/computer.js';
-import type { Connection } from '../plugin/transport.js';
 import type { JobInfo, SchedulerDefinition } from '../plugin/scheduler.js';
+import type { Connection } from '../plugin/transport.js';
 import { readCheckpoint, writeCheckpoint } from '../process/checkpoint.js';
 import type { Lease } from '../store/leases.js';
 import type { Repository } from '../store/repository.js';

@@ -31,7 +31,7 @@ export async function createCalcJobs(
   jobs: readonly PreparedJob[],
 ): Promise<ProcessRow[]> {
   const { store, repository, now = Date.now } = tools;
-  const stored: (Omit<FileRow, 'process_id'>[])[] = [];
+  const stored: Omit<FileRow, 'process_id'>[][] = [];
   for (const { files } of jobs) stored.push(await storeFiles(repository, files));
   const at = now();
   return store.transaction().execute(async (transaction) => {
@@ -59,7 +59,10 @@ export async function createCalcJobs(
         .executeTakeFirstOrThrow();
       const files = (stored[index] ?? []).map((file) => ({ ...file, process_id: row.id }));
       for (let start = 0; start < files.length; start += 1000) {
-        await transaction.insertInto('files').values(files.slice(start, start + 1000)).execute();
+        await transaction
+          .insertInto('files')
+          .values(files.slice(start, start + 1000))
+          .execute();
       }
       await writeEvents(transaction, row.id, at, [
         { type: 'process.created', data: { name: row.name, label: row.label, computer: computer.label } },

@@ -47,11 +47,19 @@ export function exitOf({ end, commandExit, missing = [] }: CalcJobState): ExitCo
     return { status: exitCode, label: 'COMMAND_FAILED', message: `the command ended with exit code ${exitCode}` };
   }
   if (info?.signal !== undefined && info.signal > 0 && commandExit !== 0) {
-    return { status: 128 + info.signal, label: 'COMMAND_KILLED', message: `the job was ended by signal ${info.signal}` };
+    return {
+      status: 128 + info.signal,
+      label: 'COMMAND_KILLED',
+      message: `the job was ended by signal ${info.signal}`,
+    };
   }
   if (exitCode === undefined) return standardExit('JOB_VANISHED', info?.reason);
   if (info?.state === 'failed' && commandExit === undefined) {
-    return { status: 1, label: 'JOB_FAILED', message: `the scheduler says ${info.word}${info.reason ? `: ${info.reason}` : ''}` };
+    return {
+      status: 1,
+      label: 'JOB_FAILED',
+      message: `the scheduler says ${info.word}${info.reason ? `: ${info.reason}` : ''}`,
+    };
   }
   if (missing.length > 0) return standardExit('MISSING_OUTPUT', missing.join(', '));
   return success;

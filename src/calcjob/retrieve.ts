@@ -27,7 +27,8 @@ export async function retrieve(context: CalcJobContext): Promise<Transition> {
   const roots = [...new Set([...entries.map((entry) => rootOf(patternOf(entry))), ...own])];
   const found = await connection.find(directory, roots, { timeout: deadlines.transfer, signal });
   const { selected, missing } = select(entries, found);
-  for (const file of found) if (own.includes(file.path) && file.type === 'file') selected.push({ file, target: file.path });
+  for (const file of found)
+    if (own.includes(file.path) && file.type === 'file') selected.push({ file, target: file.path });
 
   await using temporary = await repository.temporaryDirectory();
   const files = [...new Map(selected.map(({ file }) => [file.path, file])).values()];
@@ -49,7 +50,10 @@ export async function retrieve(context: CalcJobContext): Promise<Transition> {
       await transaction.deleteFrom('files').where('process_id', '=', row.id).where('role', '=', 'outputs').execute();
       // Chunks keep the number of bound values below what the databases allow.
       for (let start = 0; start < rows.length; start += 1000) {
-        await transaction.insertInto('files').values(rows.slice(start, start + 1000)).execute();
+        await transaction
+          .insertInto('files')
+          .values(rows.slice(start, start + 1000))
+          .execute();
       }
     },
   };
@@ -78,14 +82,17 @@ export function select(
   entries: readonly RetrieveEntry[],
   found: readonly RemoteEntry[],
 ): { selected: Selected[]; missing: string[] } {
-  const candidates = found.filter((entry) => entry.path !== ownFiles.directory && !entry.path.startsWith(`${ownFiles.directory}/`));
+  const candidates = found.filter(
+    (entry) => entry.path !== ownFiles.directory && !entry.path.startsWith(`${ownFiles.directory}/`),
+  );
   const files = candidates.filter((entry) => entry.type === 'file');
   const byTarget = new Map<string, Selected>();
   const missing: string[] = [];
   for (const entry of entries) {
     const pattern = patternOf(entry);
     const exact = candidates.find((candidate) => candidate.path === pattern);
-    const matches = exact === undefined && hasGlob(pattern) ? globMatches(pattern, candidates, files) : plainMatches(pattern, files);
+    const matches =
+      exact === undefined && hasGlob(pattern) ? globMatches(pattern, candidates, files) : plainMatches(pattern, files);
     if (matches.length === 0 && exact === undefined && !hasGlob(pattern)) missing.push(pattern);
     for (const { file, top } of matches) {
       const target = targetOf(entry, file.path, top);
@@ -102,14 +109,17 @@ interface Match {
 }
 
 function plainMatches(name: string, files: readonly RemoteEntry[]): Match[] {
-  return files.filter((file) => file.path === name || file.path.startsWith(`${name}/`)).map((file) => ({ file, top: name }));
+  return files
+    .filter((file) => file.path === name || file.path.startsWith(`${name}/`))
+    .map((file) => ({ file, top: name }));
 }
 
 function globMatches(pattern: string, candidates: readonly RemoteEntry[], files: readonly RemoteEntry[]): Match[] {
   const isMatch = picomatch(pattern, { dot: false, nonegate: true });
   const matches: Match[] = files.filter((file) => isMatch(file.path)).map((file) => ({ file, top: file.path }));
   const folders = candidates.filter((entry) => entry.type === 'directory' && isMatch(entry.path));
-  for (const folder of folders) matches.push(...plainMatches(folder.path, files).filter(({ file }) => !isMatch(file.path)));
+  for (const folder of folders)
+    matches.push(...plainMatches(folder.path, files).filter(({ file }) => !isMatch(file.path)));
   return matches;
 }
 
@@ -118,13 +128,18 @@ function targetOf(entry: RetrieveEntry, file: string, top: string): string {
   if (typeof entry === 'string' || (entry.to === undefined && entry.depth === undefined)) return file;
   const depth = entry.depth === undefined ? 1 : entry.depth;
   const segments = top.split('/');
-  const kept = depth === null ? segments : segments.slice(segments.length - Math.max(1, Math.min(depth, segments.length)));
+  const kept =
+    depth === null ? segments : segments.slice(segments.length - Math.max(1, Math.min(depth, segments.length)));
   const below = file.slice(top.length);
   const folder = entry.to === undefined || entry.to === '.' ? '' : `${entry.to.replace(/\/+$/, '')}/`;
   return `${folder}${kept.join('/')}${below}`;
 }
 
-async function enter({ row, repository }: CalcJobContext, selected: readonly Selected[], folder: string): Promise<FileRow[]> {
+async function enter(
+  { row, repository }: CalcJobContext,
+  selected: readonly Selected[],
+  folder: string,
+): Promise<FileRow[]> {
   const stored = new Map<string, { sha256: string; size: number }>();
   const rows: FileRow[] = [];
   for (const { file, target } of selected) {

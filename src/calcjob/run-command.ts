@@ -1,5 +1,5 @@
-import { commandLine } from '../plugin/shell.js';
 import type { Command } from '../plugin/scheduler.js';
+import { commandLine } from '../plugin/shell.js';
 import type { Connection, ExecResult } from '../plugin/transport.js';
 import { deadlines } from './context.js';
 

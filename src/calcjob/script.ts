@@ -1,6 +1,6 @@
 import type { ComputerConfig } from '../config/computer.js';
-import { commandLine, quote } from '../plugin/shell.js';
 import type { SchedulerDefinition } from '../plugin/scheduler.js';
+import { commandLine, quote } from '../plugin/shell.js';
 import { ownFiles } from './context.js';
 import type { Job } from './job.js';
 
@@ -94,5 +94,7 @@ function mpiWords(job: Job, computer: ComputerConfig): string[] {
   const totalTasks = nodes * tasksPerNode;
   if (!(job.mpi ?? totalTasks > 1)) return [];
   const values: Record<string, number> = { nodes, tasksPerNode, cpusPerTask, gpusPerNode, totalTasks };
-  return computer.mpirun.map((word) => word.replace(/\{(\w+)\}/g, (whole, name: string) => String(values[name] ?? whole)));
+  return computer.mpirun.map((word) =>
+    word.replace(/\{(\w+)\}/g, (whole, name: string) => String(values[name] ?? whole)),
+  );
 }

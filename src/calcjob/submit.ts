@@ -1,6 +1,6 @@
 import { CommandError, WherryError } from '../errors.js';
-import { commandLine, quote } from '../plugin/shell.js';
 import type { Command, SubmitOutcome } from '../plugin/scheduler.js';
+import { commandLine, quote } from '../plugin/shell.js';
 import type { ExecResult } from '../plugin/transport.js';
 import { type ExitCode, standardExit } from '../process/exit-codes.js';
 import { amend, type Transition } from '../process/transition.js';
@@ -41,7 +41,10 @@ export async function settle(context: CalcJobContext): Promise<Transition | unde
 }
 
 /** The newest submission of a process. */
-async function lastSubmission({ store, row }: Pick<CalcJobContext, 'store' | 'row'>): Promise<SubmissionRow | undefined> {
+async function lastSubmission({
+  store,
+  row,
+}: Pick<CalcJobContext, 'store' | 'row'>): Promise<SubmissionRow | undefined> {
   return store
     .selectFrom('submissions')
     .selectAll()
@@ -133,8 +136,10 @@ function readReply(context: CalcJobContext, result: ExecResult): SubmitOutcome {
 function parseMarker({ computer }: CalcJobContext, text: string): SubmitOutcome {
   const [reply = '', ...rest] = text.split(`\n${stderrMark}\n`);
   const [code = '', ...lines] = reply.split('\n');
-  if (rest.length === 0 || !/^\d+$/.test(code)) return { kind: 'unknown', message: 'the marker on the computer is damaged' };
-  if (code === '124' || code === '137') return { kind: 'unknown', message: 'the scheduler did not answer within a minute' };
+  if (rest.length === 0 || !/^\d+$/.test(code))
+    return { kind: 'unknown', message: 'the marker on the computer is damaged' };
+  if (code === '124' || code === '137')
+    return { kind: 'unknown', message: 'the scheduler did not answer within a minute' };
   return computer.scheduler.parseSubmit({
     stdout: `${lines.join('\n')}\n`,
     stderr: rest.join(''),
@@ -200,12 +205,19 @@ async function unknown(
 
 export const waitingForUnknown = 'submission unknown: marker, queue and accounting are being asked';
 
-async function conclude(context: CalcJobContext, submission: SubmissionRow, outcome: SubmitOutcome): Promise<Transition> {
+async function conclude(
+  context: CalcJobContext,
+  submission: SubmissionRow,
+  outcome: SubmitOutcome,
+): Promise<Transition> {
   if (outcome.kind === 'accepted') return accepted(context, submission, outcome.jobId);
   if (outcome.kind === 'unknown') throw await unknown(context, submission, outcome.message);
   await resolve(context, submission, { outcome: 'refused', message: outcome.message });
   if (outcome.reason === 'permanent') {
-    const exit: ExitCode = standardExit(outcome.exitStatus === 131 ? 'INVALID_ACCOUNT' : 'SCHEDULER_REFUSED', outcome.message);
+    const exit: ExitCode = standardExit(
+      outcome.exitStatus === 131 ? 'INVALID_ACCOUNT' : 'SCHEDULER_REFUSED',
+      outcome.message,
+    );
     return { to: 'finished', exit, changes: { job_id: null } };
   }
   throw new WherryError(
@@ -244,9 +256,16 @@ async function resolve(
 ): Promise<void> {
   const at = now();
   await fenced(store, lease, async (transaction) => {
-    await transaction.updateTable('submissions').set({ ...set, resolved_at: at }).where('id', '=', submission.id).execute();
+    await transaction
+      .updateTable('submissions')
+      .set({ ...set, resolved_at: at })
+      .where('id', '=', submission.id)
+      .execute();
     const level = set.outcome === 'refused' ? 'warning' : 'info';
-    const message = set.outcome === 'refused' ? `the scheduler refused: ${set.message}` : `submission ${submission.job_name} never arrived: ${set.message}`;
+    const message =
+      set.outcome === 'refused'
+        ? `the scheduler refused: ${set.message}`
+        : `submission ${submission.job_name} never arrived: ${set.message}`;
     await writeEvents(transaction, row.id, at, [{ type: 'process.report', data: { level, message } }]);
   });
 }

@@ -51,7 +51,9 @@ function endOf(state: CalcJobState, { listed, recorded, exitFile }: Evidence, no
   if (exitFile !== undefined) return { source: 'exit-file' };
   const listings = (state.absentListings ?? 0) + 1;
   const since = state.absentSince ?? now;
-  return listed === undefined && listings >= grace.listings && now - since >= grace.time ? { source: 'absence' } : undefined;
+  return listed === undefined && listings >= grace.listings && now - since >= grace.time
+    ? { source: 'absence' }
+    : undefined;
 }
 
 function ended(row: ProcessRow, state: CalcJobState, end: JobEnd, { exitFile }: Evidence): Transition {
@@ -119,7 +121,8 @@ function columnsOf(info: JobInfo | undefined): ProcessChanges {
 }
 
 function stateEvents(row: ProcessRow, info: JobInfo | undefined): NewEvent[] {
-  if (info === undefined || (info.state === row.scheduler_state && (info.reason ?? null) === row.scheduler_reason)) return [];
+  if (info === undefined || (info.state === row.scheduler_state && (info.reason ?? null) === row.scheduler_reason))
+    return [];
   const reason = info.reason === undefined ? {} : { reason: info.reason };
   return [
     {

@@ -64,7 +64,8 @@ async function expectOwnUpload(
   cause: WherryError,
 ): Promise<void> {
   const identity = tree.at(-1);
-  const expected = identity?.type === 'file' && identity.content instanceof Uint8Array ? Buffer.from(identity.content) : undefined;
+  const expected =
+    identity?.type === 'file' && identity.content instanceof Uint8Array ? Buffer.from(identity.content) : undefined;
   const found = await connection.read(`${directory}/${ownFiles.upload}`, {
     timeout: deadlines.command,
     signal,

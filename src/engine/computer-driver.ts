@@ -147,7 +147,12 @@ export class ComputerDriver {
     for (const row of rows.slice(0, count)) this.#start(row);
     const kept = rows.slice(count).filter((row) => row.waiting_for !== allowed.reason);
     for (const row of kept) {
-      await amend(store, row.id, { waiting_for: allowed.reason ?? null, waiting_since: at }, { now: at, lease: this.lease });
+      await amend(
+        store,
+        row.id,
+        { waiting_for: allowed.reason ?? null, waiting_since: at },
+        { now: at, lease: this.lease },
+      );
     }
   }
 
@@ -204,7 +209,12 @@ export class ComputerDriver {
     for (let start = 0; start < ids.length; start += 500) {
       const chunk = ids.slice(start, start + 500);
       await fenced(this.#tools.store, this.lease, (transaction) =>
-        transaction.updateTable('processes').set({ due_at: dueAt }).where('id', 'in', chunk).where('stage', '=', 'update').execute(),
+        transaction
+          .updateTable('processes')
+          .set({ due_at: dueAt })
+          .where('id', 'in', chunk)
+          .where('stage', '=', 'update')
+          .execute(),
       );
     }
   }
@@ -258,7 +268,11 @@ export class ComputerDriver {
     if (verb !== undefined) this.#begin(row, stage, verb);
   }
 
-  #begin(row: ProcessRow, stage: string, verb: ((context: CalcJobContext) => Promise<Transition | undefined>) | undefined): void {
+  #begin(
+    row: ProcessRow,
+    stage: string,
+    verb: ((context: CalcJobContext) => Promise<Transition | undefined>) | undefined,
+  ): void {
     const abort = new AbortController();
     const { signal } = abort;
     const work = async () => {

@@ -75,7 +75,10 @@ export class Engine implements AsyncDisposable {
   }): Promise<void> {
     while (!options.signal.aborted && !(await options.until())) {
       const next = await this.#step(options.computers);
-      await this.#sleep(Math.min(next ?? Number.POSITIVE_INFINITY, this.#tools.now() + timing.heartbeat), options.signal);
+      await this.#sleep(
+        Math.min(next ?? Number.POSITIVE_INFINITY, this.#tools.now() + timing.heartbeat),
+        options.signal,
+      );
     }
   }
 
@@ -154,7 +157,8 @@ export class Engine implements AsyncDisposable {
     if (now() - this.#renewed < timing.renewal) return;
     this.#renewed = now();
     for (const driver of [...this.#drivers.values()]) {
-      if (!(await renewLease(store, driver.lease, now(), timing.lease))) await this.#dismiss(driver, 'the lease was lost');
+      if (!(await renewLease(store, driver.lease, now(), timing.lease)))
+        await this.#dismiss(driver, 'the lease was lost');
     }
   }
 

@@ -23,7 +23,8 @@ export function consequenceOf(row: ProcessRow, error: unknown, now: number, rand
   if (!(error instanceof WherryError)) return fromSystem(row, error, now, random);
   const { code, message } = error;
   if (error instanceof ComputerUnavailable || code === 'connection-lost') return wait(row, now, now, message);
-  if (code === 'submission-unknown') return { kind: 'wait', changes: { due_at: now + waits.unknownSubmission }, events: [] };
+  if (code === 'submission-unknown')
+    return { kind: 'wait', changes: { due_at: now + waits.unknownSubmission }, events: [] };
   if (code === 'back-pressure') return wait(row, now, now + waitAfter(1, random, waits.limit), message);
   if (code === 'internal' || code === 'checkpoint-unreadable') {
     return { kind: 'except', code, message, stack: error.stack };

@@ -2,11 +2,11 @@ import { type CalcJobContext, deadlines, ownFiles, queryContext } from '../calcj
 import { parseExitFile } from '../calcjob/retrieve.js';
 import { runCommand } from '../calcjob/run-command.js';
 import { type Evidence, needsSecondSource } from '../calcjob/update.js';
-import { quote } from '../plugin/shell.js';
+import { WherryError } from '../errors.js';
 import type { JobInfo } from '../plugin/scheduler.js';
+import { quote } from '../plugin/shell.js';
 import type { Connection } from '../plugin/transport.js';
 import type { ProcessRow } from '../store/tables.js';
-import { WherryError } from '../errors.js';
 
 type PollContext = Pick<CalcJobContext, 'computer' | 'connection' | 'signal'>;
 
@@ -16,7 +16,10 @@ type PollContext = Pick<CalcJobContext, 'computer' | 'connection' | 'signal'>;
  * Errors: `scheduler-unavailable` when the listing is no complete answer; nothing is concluded then.
  * @returns evidence by process id
  */
-export async function gatherEvidence(context: PollContext, rows: readonly ProcessRow[]): Promise<Map<number, Evidence>> {
+export async function gatherEvidence(
+  context: PollContext,
+  rows: readonly ProcessRow[],
+): Promise<Map<number, Evidence>> {
   const { computer, connection, signal } = context;
   const { scheduler } = computer;
   const ids = rows.map((row) => row.job_id).filter((id) => id !== null);
@@ -70,7 +73,11 @@ async function exitFiles(
     .filter((row) => row.remote_directory !== null)
     .map((row) => `show ${row.id} ${quote(`${row.remote_directory}/${ownFiles.exit}`)}`);
   // `read` without a process per file: a poll of thousands stays cheap for the login node.
-  const script = ['show() { if IFS= read -r code 2>/dev/null < "$2"; then echo "$1 $code"; fi; }', ...lines, 'echo end'];
+  const script = [
+    'show() { if IFS= read -r code 2>/dev/null < "$2"; then echo "$1 $code"; fi; }',
+    ...lines,
+    'echo end',
+  ];
   const result = await connection.exec('exec sh -s', {
     stdin: `${script.join('\n')}\n`,
     timeout: deadlines.command,

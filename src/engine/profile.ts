@@ -1,6 +1,4 @@
 import { stat } from 'node:fs/promises';
-import { join } from 'node:path';
-import { type ComputerConfig, computerSchema } from '../config/computer.js';
 import { ensureProfile, locateProfile, type ProfileLocation } from '../config/home.js';
 import { Repository } from '../store/repository.js';
 import { openStore, type Store } from '../store/store.js';
@@ -33,7 +31,11 @@ export async function openProfile(options: ProfileOptions = {}): Promise<Profile
   );
   const store = await openStore(location.storeFile);
   try {
-    if (isNew) await addComputer(store, localhost(location), { unlessExists: true });
+    if (isNew) {
+      // Only the first opening needs the schemas: every other command starts without them.
+      const { localhost } = await import('./localhost.js');
+      await addComputer(store, localhost(location), { unlessExists: true });
+    }
   } catch (error) {
     await store.destroy();
     throw error;
@@ -45,15 +47,3 @@ export async function openProfile(options: ProfileOptions = {}): Promise<Profile
     [Symbol.asyncDispose]: () => store.destroy(),
   };
 }
-
-function localhost(location: ProfileLocation): ComputerConfig {
-  return computerSchema.parse({
-    label: 'localhost',
-    description: 'this machine',
-    transport: 'local',
-    scheduler: 'direct',
-    workDirectory: join(location.directory, 'work'),
-    shebang: '#!/bin/sh',
-  });
-}
-

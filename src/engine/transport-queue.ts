@@ -19,7 +19,14 @@ export interface TransportQueueOptions {
 const openDeadline = 60_000;
 
 /** Errors of an opening that only a person can mend: no further try is made before the hold is lifted. */
-const holds: ReadonlySet<string> = new Set(['authentication-refused', 'host-key-unknown', 'host-key-changed', 'bad-input', 'plugin-missing', 'plugin-broken']);
+const holds: ReadonlySet<string> = new Set([
+  'authentication-refused',
+  'host-key-unknown',
+  'host-key-changed',
+  'bad-input',
+  'plugin-missing',
+  'plugin-broken',
+]);
 
 /**
  * The one connection per computer that everyone who needs the computer shares. Openings keep the safe interval
@@ -244,7 +251,11 @@ export class ComputerUnavailable extends WherryError {
 
 /** The error that a hold stands for. */
 export function heldError(label: string, hold: string): WherryError {
-  const { code, message, hint } = JSON.parse(hold) as { code: 'authentication-refused'; message: string; hint?: string };
+  const { code, message, hint } = JSON.parse(hold) as {
+    code: 'authentication-refused';
+    message: string;
+    hint?: string;
+  };
   return new WherryError(code, message, {
     hint: `${hint ? `${hint}; then` : 'mend it, then'} run: wherry computer test ${label}`,
   });

@@ -17,12 +17,20 @@ export function writeCheckpoint(version: number, data: unknown): string {
  * Reads a checkpoint and brings it to the present version. Throws `checkpoint-unreadable` when it is damaged or was
  * written by a later version.
  */
-export function readCheckpoint(text: string, version: number, upgrades: Readonly<Record<number, Upgrade>> = {}): unknown {
+export function readCheckpoint(
+  text: string,
+  version: number,
+  upgrades: Readonly<Record<number, Upgrade>> = {},
+): unknown {
   const checkpoint = parse(text);
   if (checkpoint.version > version) {
-    throw new WherryError('checkpoint-unreadable', `the saved state has version ${checkpoint.version}, newer than ${version}`, {
-      hint: 'a newer Wherry wrote it; install that version on all hosts',
-    });
+    throw new WherryError(
+      'checkpoint-unreadable',
+      `the saved state has version ${checkpoint.version}, newer than ${version}`,
+      {
+        hint: 'a newer Wherry wrote it; install that version on all hosts',
+      },
+    );
   }
   let { data } = checkpoint;
   for (let from = checkpoint.version; from < version; from++) {
@@ -39,7 +47,8 @@ function parse(text: string): Checkpoint {
   try {
     const value: unknown = JSON.parse(text);
     if (typeof value === 'object' && value !== null && 'version' in value && 'data' in value) {
-      if (Number.isInteger(value.version) && Number(value.version) >= 1) return { version: Number(value.version), data: value.data };
+      if (Number.isInteger(value.version) && Number(value.version) >= 1)
+        return { version: Number(value.version), data: value.data };
     }
   } catch (error) {
     throw new WherryError('checkpoint-unreadable', `the saved state is no JSON: ${messageOf(error)}`, { cause: error });

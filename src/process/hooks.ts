@@ -40,8 +40,10 @@ export function callHooks(
 ): void {
   for (const hook of hooks) {
     const calls: ((change: ProcessChange) => void)[] = [];
-    if (change.to !== 'created' && change.from !== change.to) calls.push((it) => hook[hookOfState[change.to as keyof typeof hookOfState]]?.(it));
-    if (change.to === 'finished' || change.to === 'excepted' || change.to === 'killed') calls.push((it) => hook.onTerminated?.(it));
+    if (change.to !== 'created' && change.from !== change.to)
+      calls.push((it) => hook[hookOfState[change.to as keyof typeof hookOfState]]?.(it));
+    if (change.to === 'finished' || change.to === 'excepted' || change.to === 'killed')
+      calls.push((it) => hook.onTerminated?.(it));
     calls.push((it) => hook.onChange?.(it));
     for (const call of calls) {
       try {

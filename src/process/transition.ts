@@ -14,7 +14,12 @@ export interface Transition {
   /** Milliseconds since the epoch; when a driver should look again. Default: now. */
   readonly dueAt?: number;
   readonly exit?: ExitCode;
-  readonly exception?: { readonly code: string; readonly message: string; readonly hint?: string | undefined; readonly stack?: string | undefined };
+  readonly exception?: {
+    readonly code: string;
+    readonly message: string;
+    readonly hint?: string | undefined;
+    readonly stack?: string | undefined;
+  };
   readonly outputs?: unknown;
   readonly changes?: ProcessChanges;
   readonly events?: readonly NewEvent[];
@@ -96,7 +101,11 @@ function columnsOf(row: ProcessRow, transition: Transition, now: number): Proces
     ...(ended ? { ended_at: now, paused: 0, paused_reason: null, paused_at: null } : {}),
     ...(transition.exit === undefined
       ? {}
-      : { exit_status: transition.exit.status, exit_label: transition.exit.label, exit_message: transition.exit.message }),
+      : {
+          exit_status: transition.exit.status,
+          exit_label: transition.exit.label,
+          exit_message: transition.exit.message,
+        }),
     ...(transition.exception === undefined ? {} : { exception: JSON.stringify(transition.exception) }),
     ...(transition.outputs === undefined ? {} : { outputs: JSON.stringify(transition.outputs) }),
   };
@@ -124,5 +133,8 @@ async function refusal(transaction: StoreTransaction, row: ProcessRow): Promise<
     .where('id', '=', row.id)
     .executeTakeFirst();
   const found = stored === undefined ? 'gone' : `${stored.state} ${stored.stage ?? ''}`.trim();
-  return new WherryError('transition-refused', `process ${row.id} was ${row.state} ${row.stage ?? ''} and is now ${found}`);
+  return new WherryError(
+    'transition-refused',
+    `process ${row.id} was ${row.state} ${row.stage ?? ''} and is now ${found}`,
+  );
 }

@@ -91,7 +91,8 @@ export async function fenced<T>(
         .where('owner', '=', lease.owner)
         .where('epoch', '=', lease.epoch)
         .executeTakeFirst();
-      if (held.numUpdatedRows !== 1n) throw new WherryError('lease-lost', `another driver has taken over ${lease.name}`);
+      if (held.numUpdatedRows !== 1n)
+        throw new WherryError('lease-lost', `another driver has taken over ${lease.name}`);
     }
     return work(transaction);
   });

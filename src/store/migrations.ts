@@ -63,11 +63,7 @@ export const migrations: Readonly<Record<string, Migration>> = {
         .addColumn('ended_at', 'bigint')
         .execute();
       // Work is found by these three; ended processes have no stage and no due time.
-      await schema
-        .createIndex('processes_work')
-        .on('processes')
-        .columns(['computer_id', 'stage', 'due_at'])
-        .execute();
+      await schema.createIndex('processes_work').on('processes').columns(['computer_id', 'stage', 'due_at']).execute();
       await schema
         .createIndex('processes_kill')
         .on('processes')

@@ -54,7 +54,11 @@ async function migrate(store: Store, file: string): Promise<void> {
 /** Names of the steps the database has seen; a plain look-up, so that opening an up-to-date store is cheap. */
 async function appliedMigrations(store: Store, file: string): Promise<string[]> {
   try {
-    const rows = await store.withTables<{ kysely_migration: { name: string } }>().selectFrom('kysely_migration').select('name').execute();
+    const rows = await store
+      .withTables<{ kysely_migration: { name: string } }>()
+      .selectFrom('kysely_migration')
+      .select('name')
+      .execute();
     return rows.map((row) => row.name);
   } catch (error) {
     if (/no such table/.test(messageOf(error))) return [];

@@ -9,7 +9,10 @@ export interface Cluster extends TestProfile {
   /** A Slurm computer over ssh, polled each second and without a pause between connections. */
   readonly computer: ComputerRow;
   /** Adds another such computer, reached in another way or with other limits. */
-  addCluster(label: string, changes?: { connection?: Record<string, unknown>; limits?: Record<string, unknown> }): Promise<ComputerRow>;
+  addCluster(
+    label: string,
+    changes?: { connection?: Record<string, unknown>; limits?: Record<string, unknown> },
+  ): Promise<ComputerRow>;
 }
 
 /** A real Slurm behind a real sshd, and a profile that knows them. */

@@ -14,7 +14,11 @@ export interface TestProfile extends AsyncDisposable {
   /** An empty directory that goes with the profile. */
   readonly directory: string;
   addComputer(config: Record<string, unknown>): Promise<ComputerRow>;
-  submit(computer: ComputerRow, job: Partial<JobInput> & Pick<JobInput, 'command'>, files?: InputFile[]): Promise<ProcessRow>;
+  submit(
+    computer: ComputerRow,
+    job: Partial<JobInput> & Pick<JobInput, 'command'>,
+    files?: InputFile[],
+  ): Promise<ProcessRow>;
   row(id: number): Promise<ProcessRow>;
   /** Drives with a new engine until these processes have ended or are paused. */
   drive(rows: readonly ProcessRow[], options?: EngineOptions & { timeout?: number }): Promise<ProcessRow[]>;

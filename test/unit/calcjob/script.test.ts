@@ -50,10 +50,13 @@ describe('the job script', () => {
 
   const exitFile = () => readFile(path.join(directory, '.wherry/exit'), 'utf8').catch(() => undefined);
 
-  it.each(['#!/bin/sh', '#!/bin/bash', '#!/bin/bash -l'])('keeps the exit code of the command under %s', async (shebang) => {
-    expect(await ended(await start(script({ command: ['sh', '-c', 'exit 3'], append: 'true' }, shebang)))).toBe(3);
-    expect(await exitFile()).toBe('3\n');
-  });
+  it.each(['#!/bin/sh', '#!/bin/bash', '#!/bin/bash -l'])(
+    'keeps the exit code of the command under %s',
+    async (shebang) => {
+      expect(await ended(await start(script({ command: ['sh', '-c', 'exit 3'], append: 'true' }, shebang)))).toBe(3);
+      expect(await exitFile()).toBe('3\n');
+    },
+  );
 
   it('keeps the exit code of a prepend that leaves', async () => {
     expect(await ended(await start(script({ command: ['true'], prepend: 'exit 5' })))).toBe(5);
@@ -62,7 +65,14 @@ describe('the job script', () => {
 
   it.each(['#!/bin/sh', '#!/bin/bash'])('never tells success when a signal ended it under %s', async (shebang) => {
     const child = await start(script({ command: ['sh', '-c', 'echo $$ > pid; exec sleep 100'] }, shebang));
-    const pid = await until(() => readFile(path.join(directory, 'pid'), 'utf8').then((text) => /^\d+\n/.test(text) && text, () => false), { what: 'the command' });
+    const pid = await until(
+      () =>
+        readFile(path.join(directory, 'pid'), 'utf8').then(
+          (text) => /^\d+\n/.test(text) && text,
+          () => false,
+        ),
+      { what: 'the command' },
+    );
     const end = ended(child);
     child.kill('SIGTERM');
     process.kill(Number(pid), 'SIGTERM');
@@ -96,13 +106,17 @@ describe('the job script', () => {
   it('puts the words of mpirun before the command when there are several tasks', async () => {
     const mpirun = ['srun', '-n', '{totalTasks}', '--nodes={nodes}'];
     const resources = { nodes: 2, tasksPerNode: 8 };
-    expect(script({ command: ['pw.x'], resources }, '#!/bin/sh', { mpirun })).toContain('\nsrun -n 16 --nodes=2 pw.x > ');
+    expect(script({ command: ['pw.x'], resources }, '#!/bin/sh', { mpirun })).toContain(
+      '\nsrun -n 16 --nodes=2 pw.x > ',
+    );
     expect(script({ command: ['pw.x'], resources, mpi: false }, '#!/bin/sh', { mpirun })).toContain('\npw.x > ');
     expect(script({ command: ['pw.x'] }, '#!/bin/sh', { mpirun })).toContain('\npw.x > ');
   });
 
   it('is read without complaint by the shells', async () => {
-    const file = await write(script({ command: ['true'], environment: { A: "'" }, prepend: 'module() { :; }; module load x' }));
+    const file = await write(
+      script({ command: ['true'], environment: { A: "'" }, prepend: 'module() { :; }; module load x' }),
+    );
     for (const shell of ['sh', 'bash', 'dash']) await run(shell, ['-n', file]);
   });
 });

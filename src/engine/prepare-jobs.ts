@@ -1,0 +1,106 @@
+import { createCalcJobs, type InputFile, type PreparedJob } from '../calcjob/create.js';
+import type { Job } from '../calcjob/job.js';
+import { renderScript } from '../calcjob/script.js';
+import { issueAt, issuesError, type Origin } from '../config/issues.js';
+import { checkJob } from '../config/resolve-computer.js';
+import { InputError, type InputIssue } from '../errors.js';
+import type { ComputerRow, ProcessRow } from '../store/tables.js';
+import { getComputer, listComputers } from './computers.js';
+import { type LoadedComputer, loadComputer } from './loaded-computer.js';
+import type { Profile } from './profile.js';
+
+/** A job as it was read: checked by its schema, its input files found. */
+export interface JobRequest {
+  readonly job: Job;
+  readonly files: readonly InputFile[];
+  /** Where it came from, for messages. */
+  readonly origin: Origin;
+}
+
+/**
+ * Checks jobs against their computers and stores all of them, or none: everything that can be checked without the
+ * computer is. One InputError tells all that is wrong with all of them.
+ */
+export async function submitJobs(profile: Profile, requests: readonly JobRequest[]): Promise<ProcessRow[]> {
+  const prepared: PreparedJob[] = [];
+  const errors: InputError[] = [];
+  for (const request of requests) {
+    try {
+      prepared.push(await prepareJob(profile, request));
+    } catch (error) {
+      if (!(error instanceof InputError)) throw error;
+      errors.push(error);
+    }
+  }
+  if (errors.length > 0) throw joinErrors(errors);
+  return createCalcJobs(profile, prepared);
+}
+
+/** Several errors of input as one. */
+export function joinErrors(errors: readonly InputError[]): InputError {
+  const [first] = errors;
+  if (errors.length === 1 && first !== undefined) return first;
+  const hint = errors.find((error) => error.hint !== undefined)?.hint;
+  return new InputError(
+    errors.map((error) => error.message).join('\n'),
+    errors.flatMap((error) => error.issues),
+    hint === undefined ? {} : { hint },
+  );
+}
+
+async function prepareJob(profile: Profile, { job, files, origin }: JobRequest): Promise<PreparedJob> {
+  const row = await computerOf(profile, job, origin);
+  const computer = await loadComputer(row);
+  const resources = checkJob(job, computer.scheduler, origin);
+  const checked = { ...job, computer: row.label, resources: { ...resources } };
+  checkScript(checked, computer, origin);
+  checkStreams(checked, computer, files, origin);
+  return { job: checked, computer: row, files };
+}
+
+/** A job that names no computer goes to the only one there is. */
+async function computerOf({ store }: Profile, job: Job, origin: Origin): Promise<ComputerRow> {
+  if (job.computer === undefined) {
+    const [only, ...others] = await listComputers(store);
+    if (only !== undefined && others.length === 0) return only;
+    const labels = [only, ...others].map((computer) => computer?.label).join(', ');
+    throw withHint(origin, ['computer'], 'is missing', `name one of: ${labels}`);
+  }
+  try {
+    return await getComputer(store, job.computer);
+  } catch (error) {
+    if (!(error instanceof InputError)) throw error;
+    throw withHint(origin, ['computer'], error.message, error.hint);
+  }
+}
+
+function withHint(origin: Origin, path: readonly string[], message: string, hint: string | undefined): InputError {
+  const { message: text, issues } = issuesError(origin.source, [issueAt(origin, path, message)]);
+  return new InputError(text, issues, hint === undefined ? {} : { hint });
+}
+
+/** Whatever keeps a script from being written is found now, not when the job's turn comes. */
+function checkScript(job: Job, { config, scheduler }: LoadedComputer, origin: Origin): void {
+  try {
+    renderScript({ job, computer: config, scheduler, jobName: 'wherry-0-0', directory: '/wherry' });
+  } catch (error) {
+    if (!(error instanceof InputError)) throw error;
+    throw issuesError(origin.source, [issueAt(origin, [], error.message)]);
+  }
+}
+
+/** What the job itself reads must be sent; what it writes must not destroy what was sent. */
+function checkStreams(job: Job, { config }: LoadedComputer, files: readonly InputFile[], origin: Origin): void {
+  const issues: InputIssue[] = [];
+  const sent = new Set(files.map((file) => file.path));
+  // Commands before the program may well make its input.
+  const madeThere = `${config.prepend}${job.prepend}` !== '';
+  if (job.stdin !== undefined && !sent.has(job.stdin) && !madeThere) {
+    issues.push(issueAt(origin, ['stdin'], `no file ${JSON.stringify(job.stdin)} is sent with the job`));
+  }
+  for (const name of ['stdout', 'stderr'] as const) {
+    const message = `would overwrite the input file ${JSON.stringify(job[name])}`;
+    if (sent.has(job[name])) issues.push(issueAt(origin, [name], message));
+  }
+  if (issues.length > 0) throw issuesError(origin.source, issues);
+}

@@ -1,0 +1,214 @@
+import type { Job } from '../calcjob/job.js';
+import type { JobInfo } from '../plugin/scheduler.js';
+import { eventsOf } from '../store/events.js';
+import { fromJson, type Store } from '../store/store.js';
+import type { EventRow, FileRow, ProcessRow, SubmissionRow } from '../store/tables.js';
+import { type StageTiming, stageTimings } from './stage-timings.js';
+
+/** What `ps --json` tells of a process. Times are ISO 8601; what is not known is null. */
+export interface ProcessSummary {
+  readonly id: number;
+  readonly uuid: string;
+  readonly type: string;
+  readonly name: string;
+  readonly label: string;
+  readonly state: string;
+  readonly stage: string | null;
+  readonly paused: boolean;
+  readonly pausedReason: string | null;
+  readonly pausedAt: string | null;
+  readonly exitStatus: number | null;
+  readonly exitLabel: string | null;
+  readonly exitMessage: string | null;
+  readonly computer: string | null;
+  readonly jobId: string | null;
+  readonly schedulerState: string | null;
+  readonly schedulerReason: string | null;
+  readonly waitingFor: string | null;
+  readonly waitingSince: string | null;
+  readonly priority: number;
+  readonly killRequestedAt: string | null;
+  readonly createdAt: string;
+  readonly updatedAt: string;
+  readonly endedAt: string | null;
+}
+
+/** Adds to the summary everything that is known of one process: `show --json`. */
+export interface ProcessDetails extends ProcessSummary {
+  readonly description: string;
+  readonly inputs: Pick<Job, 'command'> & { readonly stdin: string | null; readonly files: readonly FileView[] };
+  readonly outputs: (Record<string, unknown> & { readonly files: readonly FileView[] }) | null;
+  readonly options: Omit<Job, 'command' | 'stdin' | 'files' | 'label' | 'description' | 'computer'>;
+  readonly parent: null;
+  readonly children: readonly never[];
+  readonly attempts: readonly AttemptView[];
+  readonly timings: readonly StageTiming[];
+  readonly remoteDirectory: string | null;
+  readonly accounting: JobInfo | null;
+  readonly exception: { readonly code: string; readonly message: string; readonly hint?: string } | null;
+  /** The last failure of the present stage, and how many there were in a row. */
+  readonly lastError: { readonly code: string; readonly message: string; readonly hint?: string } | null;
+  readonly failedAttempts: number;
+}
+
+export interface FileView {
+  readonly path: string;
+  /** Bytes. */
+  readonly size: number;
+  readonly sha256: string;
+  readonly mode: number;
+}
+
+/** One submission to the scheduler. */
+export interface AttemptView {
+  readonly attempt: number;
+  readonly jobName: string;
+  readonly outcome: string;
+  readonly jobId: string | null;
+  readonly message: string | null;
+  readonly intendedAt: string;
+  readonly resolvedAt: string | null;
+}
+
+/** The columns that a summary is made of: never the large ones, so that lists stay cheap. */
+export const summaryColumns = [
+  'id',
+  'uuid',
+  'kind',
+  'name',
+  'label',
+  'state',
+  'stage',
+  'paused',
+  'paused_reason',
+  'paused_at',
+  'exit_status',
+  'exit_label',
+  'exit_message',
+  'exception',
+  'computer_id',
+  'job_id',
+  'scheduler_state',
+  'scheduler_reason',
+  'waiting_for',
+  'waiting_since',
+  'priority',
+  'kill_requested_at',
+  'created_at',
+  'updated_at',
+  'ended_at',
+] as const satisfies readonly (keyof ProcessRow)[];
+export type SummaryRow = Pick<ProcessRow, (typeof summaryColumns)[number]>;
+
+/** What a summary needs to know of computers: by id. */
+export type ComputerNames = ReadonlyMap<number, { readonly label: string; readonly hold: string | null }>;
+
+/** The names and holds of all computers. */
+export async function computerNames(store: Store): Promise<ComputerNames> {
+  const rows = await store.selectFrom('computers').select(['id', 'label', 'hold']).execute();
+  return new Map(rows.map((row) => [row.id, row]));
+}
+
+/** A row of the store as other programs see it. */
+export function summaryOf(row: SummaryRow, computers: ComputerNames): ProcessSummary {
+  const computer = row.computer_id === null ? undefined : computers.get(row.computer_id);
+  const exception = fromJson<{ message: string }>(row.exception);
+  return {
+    id: row.id,
+    uuid: row.uuid,
+    type: row.kind,
+    name: row.name,
+    label: row.label,
+    state: row.state,
+    stage: row.stage,
+    paused: row.paused !== 0,
+    pausedReason: row.paused_reason,
+    pausedAt: isoTime(row.paused_at),
+    exitStatus: row.exit_status,
+    exitLabel: row.exit_label,
+    exitMessage: row.exit_message ?? exception?.message ?? null,
+    computer: computer?.label ?? null,
+    jobId: row.job_id,
+    schedulerState: row.scheduler_state,
+    schedulerReason: row.scheduler_reason,
+    waitingFor: waitingFor(row, computer),
+    waitingSince: isoTime(row.waiting_since),
+    priority: row.priority,
+    killRequestedAt: isoTime(row.kill_requested_at),
+    createdAt: isoTime(row.created_at) ?? '',
+    updatedAt: isoTime(row.updated_at) ?? '',
+    endedAt: isoTime(row.ended_at),
+  };
+}
+
+/** What a process waits for, in one line; `explain` tells more. */
+function waitingFor(row: SummaryRow, computer: { label: string; hold: string | null } | undefined): string | null {
+  if (row.ended_at !== null) return null;
+  if (row.paused !== 0) return `play: ${row.paused_reason ?? 'paused'}`;
+  const hold = fromJson<{ message: string }>(computer?.hold ?? null);
+  if (hold !== undefined && row.stage !== 'parse') return `${computer?.label} is held: ${hold.message}`;
+  return row.waiting_for ?? (row.kill_requested_at === null ? null : 'being killed');
+}
+
+/** Everything that is known of one process. */
+export async function processDetails(store: Store, row: ProcessRow): Promise<ProcessDetails> {
+  const files = await store.selectFrom('files').selectAll().where('process_id', '=', row.id).orderBy('path').execute();
+  const submissions = await store
+    .selectFrom('submissions')
+    .selectAll()
+    .where('process_id', '=', row.id)
+    .orderBy('attempt')
+    .execute();
+  const events: EventRow[] = await eventsOf(store, row.id);
+  const job = fromJson<Job>(row.inputs);
+  const { command = [], stdin, files: _files, label, description, computer, ...options } = job ?? ({} as Partial<Job>);
+  const outputs = fromJson<Record<string, unknown>>(row.outputs);
+  return {
+    ...summaryOf(row, await computerNames(store)),
+    description: row.description,
+    inputs: { command, stdin: stdin ?? null, files: filesOf(files, 'inputs') },
+    outputs: outputs === undefined ? null : { ...outputs, files: filesOf(files, 'outputs') },
+    options: options as ProcessDetails['options'],
+    parent: null,
+    children: [],
+    attempts: submissions.map(attemptView),
+    timings: stageTimings(row, events),
+    remoteDirectory: row.remote_directory,
+    accounting: fromJson<JobInfo>(row.job_info) ?? null,
+    exception: withoutStack(row.exception),
+    lastError: withoutStack(row.last_error),
+    failedAttempts: row.attempts,
+  };
+}
+
+function filesOf(files: readonly FileRow[], role: string): FileView[] {
+  return files
+    .filter((file) => file.role === role)
+    .map(({ path, size, sha256, mode }) => ({ path, size: Number(size), sha256, mode }));
+}
+
+function attemptView(row: SubmissionRow): AttemptView {
+  return {
+    attempt: row.attempt,
+    jobName: row.job_name,
+    outcome: row.outcome,
+    jobId: row.job_id,
+    message: row.message,
+    intendedAt: isoTime(row.intended_at) ?? '',
+    resolvedAt: isoTime(row.resolved_at),
+  };
+}
+
+function withoutStack(text: string | null): ProcessDetails['exception'] {
+  const stored = fromJson<{ code: string; message: string; hint?: string }>(text);
+  if (stored === undefined) return null;
+  const { code, message, hint } = stored;
+  return { code, message, ...(hint === undefined ? {} : { hint }) };
+}
+
+/** ISO 8601 of milliseconds since the epoch. */
+export function isoTime(milliseconds: number): string;
+export function isoTime(milliseconds: number | null): string | null;
+export function isoTime(milliseconds: number | null): string | null {
+  return milliseconds === null ? null : new Date(Number(milliseconds)).toISOString();
+}
