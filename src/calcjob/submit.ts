@@ -138,15 +138,17 @@ function parseMarker({ computer }: CalcJobContext, text: string): SubmitOutcome 
   const [code = '', ...lines] = reply.split('\n');
   if (rest.length === 0 || !/^\d+$/.test(code))
     return { kind: 'unknown', message: 'the marker on the computer is damaged' };
-  if (code === '124' || code === '137')
-    return { kind: 'unknown', message: 'the scheduler did not answer within a minute' };
-  return computer.scheduler.parseSubmit({
+  const outcome = computer.scheduler.parseSubmit({
     stdout: `${lines.join('\n')}\n`,
     stderr: rest.join(''),
     exitCode: Number(code),
     signal: null,
     durationMs: 0,
   });
+  // Ended by the limit: a scheduler that was asking us to wait has no job, any other may have one.
+  const cutOff = code === '124' || code === '137';
+  if (!cutOff || (outcome.kind === 'refused' && outcome.reason === 'limit')) return outcome;
+  return { kind: 'unknown', message: 'the scheduler did not answer within a minute' };
 }
 
 /** Looks for the outcome of a submission whose reply was lost; undefined when all sources say that it never arrived. */

@@ -9,7 +9,7 @@ import { type CalcJobState, type JobEnd, readState, writeState } from './context
 export interface Evidence {
   /** From the listing; absent when the job was not in it. */
   readonly listed?: JobInfo | undefined;
-  /** From the scheduler's records; asked only for jobs that the listing does not show as alive. */
+  /** From the scheduler's records; asked only where the listing leaves something open. */
   readonly recorded?: JobInfo | undefined;
   /** Exit code in the job's own exit file; asked for the same jobs. */
   readonly exitFile?: number | undefined;
@@ -18,9 +18,14 @@ export interface Evidence {
 /** After so long, and so many good listings in a row, a job that no source knows is given up. Milliseconds. */
 export const grace = { time: 300_000, listings: 3 } as const;
 
-/** Does this listing alone leave open whether the job lives? Then a second source is asked. */
+/**
+ * Does this listing alone leave open whether the job lives, or how it ended? Then a second source is asked. Slurm's
+ * queue says `failed` of a job whose step ran out of memory; only the records know better.
+ */
 export function needsSecondSource(listed: JobInfo | undefined): boolean {
-  return listed === undefined || listed.state === 'unknown';
+  return (
+    listed === undefined || listed.state === 'unknown' || (listed.state === 'failed' && listed.exitCode === undefined)
+  );
 }
 
 /**
@@ -32,7 +37,7 @@ export function needsSecondSource(listed: JobInfo | undefined): boolean {
 export function update(row: ProcessRow, evidence: Evidence, now: number, nextPoll: number): Transition | undefined {
   const state = readState(row);
   const end = endOf(state, evidence, now);
-  const info = evidence.listed ?? evidence.recorded;
+  const info = end?.info ?? evidence.listed ?? evidence.recorded;
   if (end !== undefined && row.kill_requested_at !== null) {
     return { to: 'killed', changes: { ...columnsOf(info), exit_message: row.kill_reason ?? 'killed' } };
   }
@@ -41,7 +46,7 @@ export function update(row: ProcessRow, evidence: Evidence, now: number, nextPol
 }
 
 function endOf(state: CalcJobState, { listed, recorded, exitFile }: Evidence, now: number): JobEnd | undefined {
-  if (listed !== undefined && endedJobStates.has(listed.state)) return { source: 'queue', info: listed };
+  if (listed !== undefined && endedJobStates.has(listed.state)) return endInQueue(listed, recorded);
   if (listed !== undefined && listed.state !== 'unknown') return undefined;
   if (recorded !== undefined) {
     if (endedJobStates.has(recorded.state)) return { source: 'accounting', info: recorded };
@@ -54,6 +59,12 @@ function endOf(state: CalcJobState, { listed, recorded, exitFile }: Evidence, no
   return listed === undefined && listings >= grace.listings && now - since >= grace.time
     ? { source: 'absence' }
     : undefined;
+}
+
+/** The queue's word for the end, unless the records tell more; they may lag behind by a moment, and are waited for. */
+function endInQueue(listed: JobInfo, recorded: JobInfo | undefined): JobEnd | undefined {
+  if (!needsSecondSource(listed) || recorded === undefined) return { source: 'queue', info: listed };
+  return endedJobStates.has(recorded.state) ? { source: 'accounting', info: recorded } : undefined;
 }
 
 function ended(row: ProcessRow, state: CalcJobState, end: JobEnd, { exitFile }: Evidence): Transition {

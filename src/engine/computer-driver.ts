@@ -263,9 +263,8 @@ export class ComputerDriver {
 
   #start(row: ProcessRow): void {
     const stage = row.stage ?? '';
-    if (stage === 'parse') return this.#begin(row, stage, undefined);
     const verb = { upload, submit, retrieve }[stage];
-    if (verb !== undefined) this.#begin(row, stage, verb);
+    if (verb !== undefined || stage === 'parse') this.#begin(row, stage, verb);
   }
 
   #begin(
