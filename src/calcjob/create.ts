@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { InputError } from '../errors.js';
 import { writeEvents } from '../store/events.js';
+import { mapBounded } from '../store/map-bounded.js';
 import type { Repository } from '../store/repository.js';
 import type { Store } from '../store/store.js';
 import type { ComputerRow, FileRow, ProcessRow } from '../store/tables.js';
@@ -74,14 +75,12 @@ export async function createCalcJobs(
 }
 
 async function storeFiles(repository: Repository, files: readonly InputFile[]): Promise<Omit<FileRow, 'process_id'>[]> {
-  const rows: Omit<FileRow, 'process_id'>[] = [];
-  for (const file of files) {
+  return mapBounded(files, async (file) => {
     try {
       const content = await repository.putFile(file.source);
-      rows.push({ role: 'inputs', path: file.path, ...content, mode: file.mode & 0o777 });
+      return { role: 'inputs', path: file.path, ...content, mode: file.mode & 0o777 };
     } catch (error) {
       throw new InputError(`the input file ${file.source} cannot be read`, [], { cause: error });
     }
-  }
-  return rows;
+  });
 }

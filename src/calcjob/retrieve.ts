@@ -3,6 +3,7 @@ import picomatch from 'picomatch';
 import { WherryError } from '../errors.js';
 import type { RemoteEntry } from '../plugin/transport.js';
 import type { Transition } from '../process/transition.js';
+import { mapBounded } from '../store/map-bounded.js';
 import type { FileRow } from '../store/tables.js';
 import { type CalcJobContext, deadlines, ownFiles, readState, writeState } from './context.js';
 import type { RetrieveEntry } from './job.js';
@@ -75,8 +76,8 @@ function rootOf(pattern: string): string {
 }
 
 /**
- * Chooses the files that the entries name and where they go. A name that exists as it stands is plain even when it
- * looks like a glob. A folder brings everything below it. Wherry's own folder is never matched.
+ * Chooses the files that the entries name and where they go. A name that looks like a glob and
+ * exists is meant as well as what it matches. A folder brings everything below it. Wherry's own folder is never matched.
  */
 export function select(
   entries: readonly RetrieveEntry[],
@@ -90,10 +91,10 @@ export function select(
   const missing: string[] = [];
   for (const entry of entries) {
     const pattern = patternOf(entry);
-    const exact = candidates.find((candidate) => candidate.path === pattern);
-    const matches =
-      exact === undefined && hasGlob(pattern) ? globMatches(pattern, candidates, files) : plainMatches(pattern, files);
-    if (matches.length === 0 && exact === undefined && !hasGlob(pattern)) missing.push(pattern);
+    const plain = plainMatches(pattern, files);
+    const matches = hasGlob(pattern) ? [...plain, ...globMatches(pattern, candidates, files)] : plain;
+    const exists = plain.length > 0 || candidates.some((candidate) => candidate.path === pattern);
+    if (!exists && !hasGlob(pattern)) missing.push(pattern);
     for (const { file, top } of matches) {
       const target = targetOf(entry, file.path, top);
       if (!byTarget.has(target)) byTarget.set(target, { file, target });
@@ -140,17 +141,14 @@ async function enter(
   selected: readonly Selected[],
   folder: string,
 ): Promise<FileRow[]> {
-  const stored = new Map<string, { sha256: string; size: number }>();
-  const rows: FileRow[] = [];
-  for (const { file, target } of selected) {
-    let content = stored.get(file.path);
-    if (content === undefined) {
-      content = await repository.adopt(path.join(folder, file.path));
-      stored.set(file.path, content);
-    }
-    rows.push({ process_id: row.id, role: 'outputs', path: target, ...content, mode: file.mode & 0o777 });
-  }
-  return rows;
+  const paths = [...new Set(selected.map(({ file }) => file.path))];
+  const contents = await mapBounded(paths, (name) => repository.adopt(path.join(folder, name)));
+  const stored = new Map(paths.map((name, index) => [name, contents[index]]));
+  return selected.map(({ file, target }) => {
+    const content = stored.get(file.path);
+    if (content === undefined) throw new WherryError('internal', `${file.path} was not stored`);
+    return { process_id: row.id, role: 'outputs', path: target, ...content, mode: file.mode & 0o777 };
+  });
 }
 
 async function exitCodeOf({ repository }: CalcJobContext, rows: readonly FileRow[]): Promise<number | undefined> {

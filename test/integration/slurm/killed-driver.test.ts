@@ -53,15 +53,18 @@ describe('the driver is killed by -9', () => {
     return stdout.split('\n').filter((name) => name.startsWith(`wherry-${id}-`));
   }
 
-  it.each(['submit', 'update', 'retrieve', 'parse', 'finished'])('after the commit that leads to %s', async (deadly) => {
-    const row = await cluster.submit(cluster.computer, { command: ['sh', '-c', 'echo ran >> runs; cat runs'] });
-    expect(await startDriver(deadly).ended).toBe('SIGKILL');
-    const ended = await passUntilEnded(row.id);
-    expect(ended).toMatchObject({ state: 'finished', exit_status: 0, attempts: 0 });
-    expect(await cluster.output(row.id, 'stdout.txt')).toBe('ran\n');
-    await until(async () => (await jobsNamed(row.id)).length > 0, { what: 'accounting' });
-    expect(await jobsNamed(row.id)).toHaveLength(1);
-  });
+  it.each(['submit', 'update', 'retrieve', 'parse', 'finished'])(
+    'after the commit that leads to %s',
+    async (deadly) => {
+      const row = await cluster.submit(cluster.computer, { command: ['sh', '-c', 'echo ran >> runs; cat runs'] });
+      expect(await startDriver(deadly).ended).toBe('SIGKILL');
+      const ended = await passUntilEnded(row.id);
+      expect(ended).toMatchObject({ state: 'finished', exit_status: 0, attempts: 0 });
+      expect(await cluster.output(row.id, 'stdout.txt')).toBe('ran\n');
+      await until(async () => (await jobsNamed(row.id)).length > 0, { what: 'accounting' });
+      expect(await jobsNamed(row.id)).toHaveLength(1);
+    },
+  );
 
   it('between the acceptance by Slurm and our own record of it', async () => {
     const row = await cluster.submit(cluster.computer, { command: ['sh', '-c', 'echo ran >> runs; cat runs'] });
