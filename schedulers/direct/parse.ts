@@ -25,8 +25,12 @@ export function parseSubmit(result: ExecResult): SubmitOutcome {
 
 const given = (field: string | undefined) => (field === undefined || field === '-' ? undefined : field);
 
+/** What a table says of a word that came from outside. */
+const own = <T>(table: Readonly<Record<string, T>>, word: string) =>
+  Object.hasOwn(table, word) ? table[word] : undefined;
+
 function time(field: string | undefined): string | undefined {
-  return /^\d+$/.test(field ?? '') ? new Date(Number(field) * 1000).toISOString() : undefined;
+  return /^\d{1,11}$/.test(field ?? '') ? new Date(Number(field) * 1000).toISOString() : undefined;
 }
 
 function defined<T extends object>(fields: T): { [K in keyof T]: Exclude<T[K], undefined> } {
@@ -41,10 +45,10 @@ function parseJob(line: string): JobInfo | undefined {
   return {
     id,
     word,
-    state: states[word] ?? 'unknown',
+    state: own(states, word) ?? 'unknown',
     ...defined({
       name: given(name),
-      reason: given(reason) ?? reasons[word],
+      reason: given(reason) ?? own(reasons, word),
       exitCode,
       // The shell that waits for the job knows a signal only as 128 and its number.
       signal: exitCode !== undefined && exitCode > 128 && exitCode <= 128 + 64 ? exitCode - 128 : undefined,

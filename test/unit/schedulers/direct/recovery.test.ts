@@ -37,6 +37,7 @@ describe.each(shells)('with $name', ({ environment }) => {
     const other = start({ words: ['sleep', '60'] }, { detached: true });
     process.kill(Number(fields[5]), 'SIGKILL');
     fields[5] = String(other.child.pid);
+    fields[6] = String(Number(fields[6]) - 1);
     await writeFile(recordOf(job.id), `${fields.slice(0, 8).join('\t')}\nleader\t${other.child.pid}\t1\n`);
     const next = await queue.submit('true');
     await queue.kill(job.id);
