@@ -8,13 +8,13 @@ const rooms = {
   store: [],
   broker: [],
   process: ['store/', 'broker/'],
-  // The shape of a configured computer is all that calcjobs know of the configuration, as it knows jobs by job.ts alone.
-  calcjob: ['process/', 'store/', 'broker/', 'config/computer\\.ts$'],
+  // The shapes of a job and of a computer are all that calcjobs know of the configuration.
+  calcjob: ['process/', 'store/', 'broker/', 'config/(job|computer)\\.ts$'],
   workflow: ['calcjob/', 'process/', 'store/', 'broker/'],
   engine: ['calcjob/', 'workflow/', 'process/', 'store/', 'broker/', 'config/'],
   daemon: ['engine/', 'calcjob/', 'workflow/', 'process/', 'store/', 'broker/', 'config/'],
   server: ['engine/', 'calcjob/', 'workflow/', 'process/', 'store/', 'broker/', 'config/'],
-  config: ['calcjob/job\\.ts$'],
+  config: [],
   cli: [
     'daemon/',
     'server/',

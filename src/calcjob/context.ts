@@ -1,4 +1,5 @@
 import type { ComputerConfig } from '../config/computer.js';
+import type { Job } from '../config/job.js';
 import type { JobInfo, SchedulerDefinition } from '../plugin/scheduler.js';
 import type { Connection } from '../plugin/transport.js';
 import { readCheckpoint, writeCheckpoint } from '../process/checkpoint.js';
@@ -6,7 +7,6 @@ import type { Lease } from '../store/leases.js';
 import type { Repository } from '../store/repository.js';
 import type { Store } from '../store/store.js';
 import type { ComputerRow, ProcessRow } from '../store/tables.js';
-import type { Job } from './job.js';
 
 /** A computer with its plugin loaded and its options checked. */
 export interface CalcJobComputer {

@@ -1,11 +1,11 @@
 import { randomUUID } from 'node:crypto';
+import type { Job } from '../config/job.js';
 import { InputError } from '../errors.js';
 import { writeEvents } from '../store/events.js';
 import { mapBounded } from '../store/map-bounded.js';
 import type { Repository } from '../store/repository.js';
 import type { Store } from '../store/store.js';
 import type { ComputerRow, FileRow, ProcessRow } from '../store/tables.js';
-import type { Job } from './job.js';
 
 /** A job that has been checked, its resources as the scheduler's schema gave them, and where its files are here. */
 export interface PreparedJob {

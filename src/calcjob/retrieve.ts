@@ -1,12 +1,12 @@
 import path from 'node:path';
 import picomatch from 'picomatch';
+import type { RetrieveEntry } from '../config/job.js';
 import { WherryError } from '../errors.js';
 import type { RemoteEntry } from '../plugin/transport.js';
 import type { Transition } from '../process/transition.js';
 import { mapBounded } from '../store/map-bounded.js';
 import type { FileRow } from '../store/tables.js';
 import { type CalcJobContext, deadlines, ownFiles, readState, writeState } from './context.js';
-import type { RetrieveEntry } from './job.js';
 
 /** Where a file of the job's directory goes in the results. */
 interface Selected {

@@ -1,8 +1,8 @@
 import type { ComputerConfig } from '../config/computer.js';
+import type { Job } from '../config/job.js';
 import type { SchedulerDefinition } from '../plugin/scheduler.js';
 import { commandLine, quote } from '../plugin/shell.js';
 import { ownFiles } from './context.js';
-import type { Job } from './job.js';
 
 export interface ScriptRequest {
   readonly job: Job;

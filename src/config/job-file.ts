@@ -1,9 +1,9 @@
 import { homedir } from 'node:os';
 import { basename, dirname, resolve } from 'node:path';
-import { type Job, jobSchema } from '../calcjob/job.js';
 import type { InputIssue } from '../errors.js';
 import { readCheckedDocument } from './document.js';
 import { issueAt, issuesError, type Origin } from './issues.js';
+import { type Job, jobSchema } from './job.js';
 import { type Allowance, collectFiles, mostEntries, type ResolvedFile, UnusableFile } from './local-files.js';
 import { nearestFile, readTextFile } from './text-file.js';
 

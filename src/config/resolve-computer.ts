@@ -1,10 +1,10 @@
-import type { Job } from '../calcjob/job.js';
 import type { InputIssue } from '../errors.js';
 import { InputError } from '../errors.js';
 import type { JobSettings, Resources, SchedulerDefinition, SettingName } from '../plugin/scheduler.js';
 import type { TransportDefinition } from '../plugin/transport.js';
 import type { ComputerConfig } from './computer.js';
 import { issueAt, issuesError, type Origin } from './issues.js';
+import type { Job } from './job.js';
 import { loadScheduler, loadTransport } from './plugins.js';
 import { validate } from './validate.js';
 

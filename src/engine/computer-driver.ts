@@ -1,5 +1,5 @@
 import type { CalcJobContext } from '../calcjob/context.js';
-import type { Job } from '../calcjob/job.js';
+import type { Job } from '../config/job.js';
 import { kill, killed } from '../calcjob/kill.js';
 import { parse } from '../calcjob/parse.js';
 import { retrieve } from '../calcjob/retrieve.js';

@@ -2,7 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { createCalcJobs, type InputFile } from '../../src/calcjob/create.js';
-import { type JobInput, jobSchema } from '../../src/calcjob/job.js';
+import { type JobInput, jobSchema } from '../../src/config/job.js';
 import { computerSchema } from '../../src/config/computer.js';
 import { addComputer } from '../../src/engine/computers.js';
 import { Engine, type EngineOptions } from '../../src/engine/engine.js';

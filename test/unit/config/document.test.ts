@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
-import { jobSchema } from '../../../src/calcjob/job.js';
+import { jobSchema } from '../../../src/config/job.js';
 import { computerSchema } from '../../../src/config/computer.js';
 import { readDocument } from '../../../src/config/document.js';
 import { InputError } from '../../../src/errors.js';

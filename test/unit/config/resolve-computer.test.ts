@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { jobSchema } from '../../../src/calcjob/job.js';
+import { jobSchema } from '../../../src/config/job.js';
 import { readComputerText } from '../../../src/config/computer-file.js';
 import { readCheckedDocument } from '../../../src/config/document.js';
 import { loadScheduler } from '../../../src/config/plugins.js';
