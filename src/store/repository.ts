@@ -1,6 +1,6 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { access, copyFile, mkdir, open, readFile, rename, rm, stat } from 'node:fs/promises';
+import { access, chmod, copyFile, mkdir, open, readFile, rename, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { WherryError } from '../errors.js';
 
@@ -60,9 +60,10 @@ export class Repository {
       await rm(file);
       return content;
     }
+    // First of all: a file that may only be read could not be opened.
+    await chmod(file, 0o600);
     const handle = await open(file, 'r+');
     try {
-      await handle.chmod(0o600);
       await handle.sync();
     } finally {
       await handle.close();

@@ -1,6 +1,13 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { DatabaseSync } from '@photostructure/sqlite';
-import { CompiledQuery, type DatabaseConnection, type Dialect, SqliteDialect, SqliteDriver } from 'kysely';
+import {
+  CompiledQuery,
+  type DatabaseConnection,
+  type Dialect,
+  SqliteAdapter,
+  SqliteDialect,
+  SqliteDriver,
+} from 'kysely';
 
 type Value = null | number | bigint | string | Uint8Array;
 
@@ -42,11 +49,18 @@ export function sqliteDialect(file: string): Dialect {
   };
   const dialect = new SqliteDialect(config);
   return {
-    createAdapter: () => dialect.createAdapter(),
+    createAdapter: () => new TransactionalAdapter(),
     createIntrospector: (db) => dialect.createIntrospector(db),
     createQueryCompiler: () => dialect.createQueryCompiler(),
     createDriver: () => new WritingTransactions(config),
   };
+}
+
+/** SQLite can make tables in a transaction, so that a migration happens once and wholly, whoever else opens the file. */
+class TransactionalAdapter extends SqliteAdapter {
+  override get supportsTransactionalDdl(): boolean {
+    return true;
+  }
 }
 
 /** Our transactions write: taking the write lock at once makes them wait for each other and never fail half-way. */

@@ -1,0 +1,114 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { DatabaseSync } from '@photostructure/sqlite';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { migrations } from '../../../src/store/migrations.js';
+import { fromJson, openStore, type Store } from '../../../src/store/store.js';
+import { insertProcess } from '../process/stored-process.js';
+
+describe('opening a store', () => {
+  let directory: string;
+  let file: string;
+  const open: Store[] = [];
+
+  beforeEach(async () => {
+    directory = await mkdtemp(path.join(tmpdir(), 'wherry-open-'));
+    file = path.join(directory, 'store.sqlite');
+  });
+  afterEach(async () => {
+    await Promise.all(open.splice(0).map((store) => store.destroy()));
+    await rm(directory, { recursive: true, force: true });
+  });
+
+  async function opened(): Promise<Store> {
+    const store = await openStore(file);
+    open.push(store);
+    return store;
+  }
+
+  const steps = (store: Store) =>
+    store
+      .withTables<{ kysely_migration: { name: string; timestamp: string } }>()
+      .selectFrom('kysely_migration')
+      .select('name')
+      .execute();
+
+  it('makes all tables out of nothing', async () => {
+    const store = await opened();
+    const names = (await store.introspection.getTables()).map((table) => table.name);
+    expect(names).toEqual(
+      expect.arrayContaining(['computers', 'processes', 'submissions', 'files', 'events', 'cursors', 'leases']),
+    );
+    expect((await steps(store)).map((row) => row.name)).toEqual(Object.keys(migrations));
+  });
+
+  it('leaves an up-to-date store and its rows as they are', async () => {
+    const first = await openStore(file);
+    const row = await insertProcess(first, { label: 'kept' });
+    await first.destroy();
+    const second = await opened();
+    expect(await second.selectFrom('processes').selectAll().execute()).toEqual([row]);
+    expect((await steps(second)).map((step) => step.name)).toEqual(Object.keys(migrations));
+  });
+
+  it('never gives the id of a removed process to another', async () => {
+    const store = await opened();
+    const { id } = await insertProcess(store);
+    await store.deleteFrom('processes').execute();
+    expect((await insertProcess(store)).id).toBeGreaterThan(id);
+  });
+
+  it('refuses a store with a step that it does not know, and does not touch it', async () => {
+    const first = await openStore(file);
+    await first
+      .withTables<{ kysely_migration: { name: string; timestamp: string } }>()
+      .insertInto('kysely_migration')
+      .values({ name: '9999_from_the_future', timestamp: '2999-01-01' })
+      .execute();
+    await insertProcess(first);
+    await first.destroy();
+    await expect(openStore(file)).rejects.toMatchObject({
+      code: 'store-newer',
+      transient: false,
+      message: expect.stringContaining('9999_from_the_future'),
+      hint: expect.any(String),
+    });
+  });
+
+  it('refuses a file that is no database and leaves its content', async () => {
+    await writeFile(
+      file,
+      'this is a letter and no database, and it is long enough to be read as a header\n'.repeat(50),
+    );
+    await expect(openStore(file)).rejects.toMatchObject({ code: 'store-failed', hint: expect.any(String) });
+  });
+
+  it('tells that the folder does not exist', async () => {
+    await expect(openStore(path.join(directory, 'none', 'store.sqlite'))).rejects.toMatchObject({
+      code: 'store-failed',
+    });
+  });
+
+  it('keeps nothing of a step that failed half-way, so that it can be repeated', async () => {
+    const database = new DatabaseSync(file);
+    database.exec('create table leases (in_the_way text)');
+    await expect(openStore(file)).rejects.toMatchObject({ code: 'store-failed' });
+    expect(database.prepare("select name from sqlite_schema where name = 'processes'").all()).toEqual([]);
+    database.exec('drop table leases');
+    database.close();
+    await insertProcess(await opened());
+  });
+
+  it('opens one new file many times at once', async () => {
+    const stores = await Promise.all(Array.from({ length: 5 }, opened));
+    for (const store of stores) expect((await steps(store)).map((row) => row.name)).toEqual(Object.keys(migrations));
+  });
+});
+
+describe('a JSON column', () => {
+  it('is undefined when null', () => {
+    expect(fromJson(null)).toBeUndefined();
+    expect(fromJson('{"a":[1]}')).toEqual({ a: [1] });
+  });
+});
