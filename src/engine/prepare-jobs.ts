@@ -1,7 +1,7 @@
 import { createCalcJobs, type InputFile, type PreparedJob } from '../calcjob/create.js';
-import type { Job } from '../calcjob/job.js';
 import { renderScript } from '../calcjob/script.js';
 import { issueAt, issuesError, type Origin } from '../config/issues.js';
+import type { Job } from '../config/job.js';
 import { checkJob } from '../config/resolve-computer.js';
 import { InputError, type InputIssue } from '../errors.js';
 import type { ComputerRow, ProcessRow } from '../store/tables.js';

@@ -1,4 +1,4 @@
-import type { Job } from '../calcjob/job.js';
+import type { Job } from '../config/job.js';
 import type { JobInfo } from '../plugin/scheduler.js';
 import { eventsOf } from '../store/events.js';
 import { fromJson, type Store } from '../store/store.js';

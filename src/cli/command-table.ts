@@ -1,0 +1,68 @@
+import type { AnyCommand } from './command.js';
+
+/** A command by its words. Its file is loaded only when it is the one asked for. */
+export interface CommandEntry {
+  /** The words that name it, such as `computer add`. */
+  readonly path: readonly [string, ...string[]];
+  /** What comes behind the words. */
+  readonly usage: string;
+  readonly describe: string;
+  load(): Promise<{ readonly command: AnyCommand }>;
+}
+
+const entry = (
+  path: CommandEntry['path'],
+  usage: string,
+  describe: string,
+  load: CommandEntry['load'],
+): CommandEntry => ({
+  path,
+  usage,
+  describe,
+  load,
+});
+
+/** Words that stand for several commands. */
+export const groups: Readonly<Record<string, string>> = {
+  computer: 'configure and test computers',
+  files: 'the files of a calcjob',
+  plugin: 'schedulers and transports',
+};
+
+/** Every command there is, in the order of the help. */
+export const commandTable: readonly CommandEntry[] = [
+  entry(['submit'], '[files..]', 'store calcjobs and print their ids', () => import('./commands/submit.js')),
+  entry(['run'], '[files..]', 'submit calcjobs and wait for them', () => import('./commands/run.js')),
+  entry(['ps'], '', 'list processes', () => import('./commands/ps.js')),
+  entry(['show'], '<ids..>', 'everything known of processes', () => import('./commands/show.js')),
+  entry(['report'], '<id>', 'what happened to a process', () => import('./commands/report.js')),
+  entry(['explain'], '<id>', 'what a process waits for', () => import('./commands/explain.js')),
+  entry(['status'], '', 'the state of the profile', () => import('./commands/status.js')),
+  entry(['wait'], '<ids..>', 'wait until processes have ended', () => import('./commands/wait.js')),
+  entry(['tick'], '', 'do everything that is due, then exit', () => import('./commands/tick.js')),
+  entry(['kill'], '[ids..]', 'kill processes and their jobs', () => import('./commands/kill.js')),
+  entry(['pause'], '[ids..]', 'keep processes from their next step', () => import('./commands/pause.js')),
+  entry(['play'], '[ids..]', 'let paused processes go on', () => import('./commands/play.js')),
+  entry(['files', 'ls'], '<id>', 'list files of a calcjob', () => import('./commands/files-ls.js')),
+  entry(['files', 'cat'], '<id> <path>', 'print a file of a calcjob', () => import('./commands/files-cat.js')),
+  entry(['files', 'get'], '<id> [path]', 'copy files of a calcjob here', () => import('./commands/files-get.js')),
+  entry(['computer', 'add'], '[name]', 'add a computer', () => import('./commands/computer-add.js')),
+  entry(['computer', 'list'], '', 'list computers', () => import('./commands/computer-list.js')),
+  entry(['computer', 'show'], '<label>', 'show a computer', () => import('./commands/computer-show.js')),
+  entry(['computer', 'edit'], '<label>', 'change a computer', () => import('./commands/computer-edit.js')),
+  entry(
+    ['computer', 'test'],
+    '<label>',
+    'try everything a computer is needed for',
+    () => import('./commands/computer-test.js'),
+  ),
+  entry(['computer', 'remove'], '<label>', 'remove a computer', () => import('./commands/computer-remove.js')),
+  entry(['computer', 'export'], '<label>', 'print a computer as YAML', () => import('./commands/computer-export.js')),
+  entry(['plugin', 'list'], '', 'list schedulers and transports', () => import('./commands/plugin-list.js')),
+  entry(
+    ['completion'],
+    '',
+    'print a script that completes commands in your shell',
+    () => import('./commands/completion.js'),
+  ),
+];

@@ -1,0 +1,35 @@
+import { getComputer } from '../../engine/computers.js';
+import { type CheckResult, testComputer } from '../../engine/test-computer.js';
+import { defineCommand, json } from '../command.js';
+import { hintLines } from '../errors.js';
+import { interruption } from '../interruption.js';
+import { paint, print, printable, printableLines, printJson, say } from '../terminal.js';
+import { withProfile } from '../with-profile.js';
+
+export const command = defineCommand({
+  positionals: { label: { type: 'string', demandOption: true, describe: 'the computer' } },
+  options: { json },
+  examples: [['$0 daint', 'connection, shell, clock, directories, tools, transfers and batch system']],
+  run: (given) =>
+    withProfile(given, async ({ store }) => {
+      const row = await getComputer(store, given.label);
+      using interrupted = interruption();
+      const onCheck = given.json ? () => undefined : printCheck;
+      const results = await testComputer(store, row, { signal: interrupted.signal, onCheck });
+      if (given.json) printJson(results);
+      const failed = results.filter(({ ok }) => !ok);
+      if (failed.length === 0) {
+        say(`${row.label} can be used`);
+        return 0;
+      }
+      say(`wherry: ${row.label} cannot be used yet: ${failed.map(({ name }) => name).join(', ')}`);
+      return 1;
+    }),
+});
+
+function printCheck({ name, ok, detail, hint, durationMs }: CheckResult): void {
+  const mark = ok ? (hint === null ? paint.green('ok  ') : paint.yellow('note')) : paint.red('FAIL');
+  const text = ok ? printable(detail) : printableLines(detail).replaceAll('\n', `\n${' '.repeat(24)}`);
+  print(`${mark}  ${printable(name).padEnd(16)}  ${text} ${paint.dim(`(${durationMs} ms)`)}`);
+  if (hint !== null) print(hintLines(hint).join('\n'));
+}

@@ -1,0 +1,87 @@
+import { Engine } from '../../engine/engine.js';
+import { requestKill } from '../../engine/intents.js';
+import type { Profile } from '../../engine/profile.js';
+import type { ProcessSummary } from '../../engine/views.js';
+import { parseDuration } from '../../plugin/units.js';
+import type { ProcessRow } from '../../store/tables.js';
+import { allFlag, chosenPositionals, chosenProcesses } from '../chosen-processes.js';
+import { defineCommand, json, text } from '../command.js';
+import { hintLines } from '../errors.js';
+import { obstacles, readSummaries } from '../follow.js';
+import { interruption } from '../interruption.js';
+import { nameOf, remark, stateText } from '../process-text.js';
+import { startProgress } from '../progress.js';
+import { print, printable, printJson, say } from '../terminal.js';
+import { withProfile } from '../with-profile.js';
+
+export const command = defineCommand({
+  positionals: chosenPositionals,
+  options: {
+    all: allFlag,
+    timeout: text('how long to wait for the ends (default: 60s); what is asked for stays asked for'),
+    reason: text('why, for the record'),
+    json,
+  },
+  examples: [
+    ['$0 3', 'end process 3 and its job on the computer'],
+    ['$0 --all --timeout 5m', 'end everything'],
+  ],
+  run: (given) =>
+    withProfile(given, async (profile) => {
+      const timeout = parseDuration(given.timeout ?? '60s') * 1000;
+      const rows = await chosenProcesses(profile.store, given);
+      const asked: ProcessRow[] = [];
+      for (const row of rows) {
+        if (await requestKill(profile.store, row, given.reason ?? 'killed by its user')) asked.push(row);
+        else say(`${nameOf(row)} has ended already`);
+      }
+      if (given.all && rows.length === 0) say('there is nothing to kill');
+      const summaries = await driveUntilEnded(profile, asked, timeout);
+      if (given.json) printJson(summaries);
+      else
+        for (const summary of summaries)
+          if (summary.endedAt !== null) print(`${nameOf(summary)} is ${stateText(summary)}`);
+      const left = summaries.filter(({ endedAt }) => endedAt === null);
+      await tellWhatIsLeft(profile, left);
+      return left.length === 0 ? 0 : 1;
+    }),
+});
+
+/** Drives the computers of the processes, or watches where another driver does, for a limited time. */
+async function driveUntilEnded(
+  profile: Profile,
+  rows: readonly ProcessRow[],
+  timeout: number,
+): Promise<ProcessSummary[]> {
+  if (rows.length === 0) return [];
+  const ids = rows.map(({ id }) => id);
+  const computers = [...new Set(rows.map((row) => row.computer_id).filter((id) => id !== null))];
+  let summaries: ProcessSummary[] = [];
+  using interrupted = interruption();
+  using progress = startProgress();
+  await using engine = new Engine(profile);
+  await engine.drive({
+    signal: AbortSignal.any([interrupted.signal, AbortSignal.timeout(timeout)]),
+    computers,
+    until: async () => {
+      summaries = await readSummaries(profile.store, ids);
+      progress.show(summaries);
+      return summaries.every(({ endedAt }) => endedAt !== null);
+    },
+  });
+  return readSummaries(profile.store, ids);
+}
+
+async function tellWhatIsLeft({ store }: Profile, left: readonly ProcessSummary[]): Promise<void> {
+  const stuck = await obstacles(store, left);
+  for (const summary of left) {
+    const obstacle = stuck.find(({ id }) => id === summary.id);
+    const why = obstacle?.reason ?? `is still ${stateText(summary)}: ${remark(summary)}`;
+    say(`wherry: ${nameOf(summary)} ${printable(why)}`);
+    for (const line of hintLines(
+      obstacle?.hint ?? `the wish to kill it is stored, any driver carries it out; see: wherry explain ${summary.id}`,
+    )) {
+      say(line);
+    }
+  }
+}

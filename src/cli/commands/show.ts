@@ -1,0 +1,100 @@
+import { type ProcessDetails, processDetails } from '../../engine/views.js';
+import { commandLine } from '../../plugin/shell.js';
+import { formatDuration } from '../../plugin/units.js';
+import { defineCommand, idPositionals, json } from '../command.js';
+import { findProcesses } from '../find-process.js';
+import { clock, paintState, stateText } from '../process-text.js';
+import { paint, print, printable, printJson } from '../terminal.js';
+import { withProfile } from '../with-profile.js';
+
+export const command = defineCommand({
+  positionals: idPositionals,
+  options: { json },
+  examples: [
+    ['$0 3', 'everything known of process 3'],
+    ['$0 3 --json', 'for programs: an object; a list when several ids are given'],
+  ],
+  run: (given) =>
+    withProfile(given, async ({ store }) => {
+      const rows = await findProcesses(store, given.ids);
+      const details: ProcessDetails[] = [];
+      for (const row of rows) details.push(await processDetails(store, row));
+      if (given.json) printJson(given.ids.length === 1 ? details[0] : details);
+      else print(details.map((one) => describe(one).join('\n')).join('\n\n'));
+      return 0;
+    }),
+});
+
+function describe(one: ProcessDetails): string[] {
+  const time = (iso: string | null) => (iso === null ? undefined : clock(iso));
+  const optional = (value: string | null | undefined) => (value === null || value === '' ? undefined : value);
+  const { exception, lastError } = one;
+  return [
+    ...fields({
+      id: String(one.id),
+      uuid: one.uuid,
+      type: `${one.type} ${one.name}`,
+      label: optional(one.label),
+      description: optional(one.description),
+      state: paintState(stateText(one), one),
+      'exit message': optional(one.exitMessage),
+      exception: exception === null ? undefined : `${exception.code}: ${exception.message}`,
+      paused: one.paused ? `${one.pausedReason ?? ''} (since ${time(one.pausedAt) ?? '?'})` : undefined,
+      'waits for': one.endedAt === null ? optional(one.waitingFor) : undefined,
+      'last error': lastError === null ? undefined : `${lastError.message} (attempt ${one.failedAttempts})`,
+      computer: optional(one.computer),
+      directory: optional(one.remoteDirectory),
+      job: optional(one.jobId),
+      'job state':
+        one.schedulerState === null ? undefined : [one.schedulerState, one.schedulerReason].filter(Boolean).join(': '),
+      command: commandLine(one.inputs.command),
+      created: time(one.createdAt),
+      ended: time(one.endedAt),
+    }),
+    ...section(
+      'asked for',
+      Object.entries(one.options.resources ?? {}).map(([name, value]) => `${name}: ${value}`),
+    ),
+    ...section(
+      'inputs',
+      one.inputs.files.map(({ path, size }) => `${printable(path)} (${size} bytes)`),
+    ),
+    ...section('outputs', outputLines(one)),
+    ...section(
+      'attempts',
+      one.attempts.map(({ attempt, jobName, outcome, jobId, message }) =>
+        printable([`${attempt}: ${jobName} ${outcome}`, jobId, message].filter(Boolean).join(', ')),
+      ),
+    ),
+    ...section(
+      'timings',
+      one.timings.map(
+        ({ stage, from, durationMs }) =>
+          `${stage}: ${durationMs === null ? 'until now' : duration(durationMs)}, from ${clock(from)}`,
+      ),
+    ),
+  ];
+}
+
+function outputLines({ outputs }: ProcessDetails): string[] {
+  if (outputs === null) return [];
+  const { files, ...values } = outputs;
+  return [
+    ...Object.entries(values).map(([name, value]) => printable(`${name}: ${JSON.stringify(value)}`)),
+    ...files.map(({ path, size }) => `${printable(path)} (${size} bytes)`),
+  ];
+}
+
+function duration(milliseconds: number): string {
+  return milliseconds < 10_000 ? `${(milliseconds / 1000).toFixed(2)}s` : formatDuration(milliseconds / 1000);
+}
+
+function fields(values: Record<string, string | undefined>): string[] {
+  return Object.entries(values)
+    .filter((entry): entry is [string, string] => entry[1] !== undefined)
+    .map(([name, value]) => `${paint.bold(`${name}:`.padEnd(14))}${name === 'state' ? value : printable(value)}`);
+}
+
+function section(title: string, lines: readonly string[]): string[] {
+  return lines.length === 0 ? [] : [paint.bold(`${title}:`), ...lines.map((line) => `  ${line}`)];
+}

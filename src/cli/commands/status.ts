@@ -1,0 +1,67 @@
+import { type ComputerView, computerView } from '../../engine/computer-view.js';
+import { listComputers } from '../../engine/computers.js';
+import type { Profile } from '../../engine/profile.js';
+import { leaseHolder } from '../../store/leases.js';
+import { defineCommand, json } from '../command.js';
+import { clock, counted } from '../process-text.js';
+import { paint, print, printable, printJson } from '../terminal.js';
+import { withProfile } from '../with-profile.js';
+
+export const command = defineCommand({
+  positionals: {},
+  options: { json },
+  examples: [['$0', 'how much is going on, and what stands in the way']],
+  run: (given) =>
+    withProfile(given, async (profile) => {
+      const status = await read(profile);
+      if (given.json) printJson(status);
+      else show(status);
+      return 0;
+    }),
+});
+
+async function read({ store, location }: Profile) {
+  const groups = await store
+    .selectFrom('processes')
+    .select((row) => ['state', 'stage', 'paused', 'exit_status', row.fn.countAll<number>().as('count')])
+    .groupBy(['state', 'stage', 'paused', 'exit_status'])
+    .execute();
+  const processes = groups.map(({ state, stage, paused, exit_status: exitStatus, count }) => ({
+    ...{ state, stage, paused: paused !== 0, exitStatus, count: Number(count) },
+  }));
+  const computers: ComputerView[] = [];
+  for (const row of await listComputers(store)) computers.push(await computerView(store, row));
+  const tick = await leaseHolder(store, 'tick', Date.now());
+  return {
+    home: location.home,
+    profile: location.profile,
+    processes,
+    computers,
+    tick: tick === undefined ? null : { pid: tick.pid, host: tick.host },
+  };
+}
+
+function show({ home, profile, processes, computers, tick }: Awaited<ReturnType<typeof read>>): void {
+  print(`${paint.bold('home')}       ${printable(home)}${profile === 'default' ? '' : ` (profile ${profile})`}`);
+  const counts = new Map<string, number>();
+  for (const group of processes) {
+    const failed = group.state === 'finished' && group.exitStatus !== 0;
+    const word = failed ? 'failed' : [group.paused ? 'paused' : group.state, group.stage ?? ''].join(' ').trim();
+    counts.set(word, (counts.get(word) ?? 0) + group.count);
+  }
+  const text = [...counts].map(([word, count]) => `${count} ${word}`).join(', ');
+  print(`${paint.bold('processes')}  ${text === '' ? 'none' : text}`);
+  for (const computer of computers) print(`${paint.bold('computer')}   ${computerLine(computer)}`);
+  if (tick !== null) print(`${paint.bold('pass')}       running (pid ${tick.pid} on ${tick.host})`);
+}
+
+function computerLine({ label, living, driver, hold, openAfter, openFailures }: ComputerView): string {
+  const parts = [`${counted(living, 'process', 'processes')} not ended`];
+  if (driver !== null) parts.push(`driven by pid ${driver.pid} on ${driver.host}`);
+  else if (living > 0) parts.push(paint.yellow('nothing drives it (wherry tick)'));
+  if (openAfter !== null) {
+    parts.push(paint.yellow(`could not be reached (${counted(openFailures, 'time')}), next try ${clock(openAfter)}`));
+  }
+  if (hold !== null) parts.push(paint.yellow(`held: ${printable(hold.message)} (wherry computer test ${label})`));
+  return `${label}: ${parts.join(', ')}`;
+}

@@ -1,0 +1,81 @@
+import type { Options } from 'yargs';
+import { messageOf } from '../errors.js';
+import { text, texts } from './command.js';
+import { usageError } from './errors.js';
+import { pairs } from './job-arguments.js';
+
+/** Options that say what a computer is. */
+export const computerOptions = {
+  transport: text('how to reach it: local, ssh, or the name of a plugin'),
+  host: text('the same as --connection host=HOST'),
+  connection: texts('KEY=VALUE: a setting of the transport, such as user=me'),
+  scheduler: text('its batch system: direct, slurm, pbspro, or the name of a plugin'),
+  'scheduler-option': texts('KEY=VALUE: a setting of the scheduler'),
+  'work-directory': text('where jobs get their directories; {user} and {home} are filled in'),
+  description: text('a text for people'),
+  shebang: text('first line of job scripts (default: #!/bin/bash)'),
+  mpirun: text('words put before a parallel command, such as "srun -n {totalTasks}"'),
+  prepend: text('shell lines before the command of every job'),
+  append: text('shell lines behind the command of every job'),
+  limit: texts('KEY=VALUE: maxQueued, submitPerMinute, minPollInterval, safeOpenInterval, maxChannels'),
+} as const satisfies Record<string, Options>;
+
+/** What the parser made of `computerOptions`. */
+export type ComputerArguments = { readonly [Name in keyof typeof computerOptions]?: unknown };
+
+/** Was any of the options given? */
+export function anyComputerOption(given: ComputerArguments): boolean {
+  return (Object.keys(computerOptions) as (keyof typeof computerOptions)[]).some((name) => given[name] !== undefined);
+}
+
+/**
+ * A computer as a file would have it: `base` with the options laid over it. In `connection`, `schedulerOptions` and
+ * `limits` single keys are changed; an empty value removes one.
+ */
+export function computerOf(given: ComputerArguments, base: Readonly<Record<string, unknown>>): Record<string, unknown> {
+  const host = given.host === undefined ? [] : [`host=${String(given.host)}`];
+  const connection = [...host, ...(Array.isArray(given.connection) ? given.connection : [])];
+  const changes = {
+    transport: given.transport,
+    connection: merged(base.connection, connection, 'connection'),
+    scheduler: given.scheduler,
+    schedulerOptions: merged(base.schedulerOptions, given['scheduler-option'], 'scheduler-option'),
+    workDirectory: given['work-directory'],
+    description: given.description,
+    shebang: given.shebang,
+    mpirun: given.mpirun === undefined ? undefined : wordsOf(String(given.mpirun)),
+    prepend: given.prepend,
+    append: given.append,
+    limits: merged(base.limits, given.limit, 'limit'),
+  };
+  return { ...base, ...Object.fromEntries(Object.entries(changes).filter(([, value]) => value !== undefined)) };
+}
+
+function merged(base: unknown, words: unknown, option: string): Record<string, unknown> | undefined {
+  const changes = pairs(words, option);
+  if (changes === undefined || Object.keys(changes).length === 0) return undefined;
+  const values: Record<string, unknown> = { ...(typeof base === 'object' ? base : {}) };
+  for (const [key, value] of Object.entries(changes)) {
+    if (value === '') delete values[key];
+    else values[key] = readValue(value, option);
+  }
+  return values;
+}
+
+/** Numbers, true, false and JSON texts, lists and mappings are what they look like; all else is text. */
+function readValue(value: string, option: string): unknown {
+  if (!/^(-?\d+(\.\d+)?|true|false|["[{].*)$/s.test(value)) return value;
+  try {
+    return JSON.parse(value);
+  } catch (error) {
+    throw usageError(
+      `--${option}: ${value} is no JSON: ${messageOf(error)}`,
+      'write lists and mappings as JSON, or use a computer file',
+    );
+  }
+}
+
+/** The words of a list written as JSON or with blanks between. */
+function wordsOf(value: string): unknown {
+  return value.startsWith('[') ? readValue(value, 'mpirun') : value.split(/\s+/).filter((word) => word !== '');
+}

@@ -1,0 +1,157 @@
+import { basename } from 'node:path';
+import type { Options } from 'yargs';
+import type { JobRequest } from '../engine/prepare-jobs.js';
+import { InputError } from '../errors.js';
+import { json, text, texts } from './command.js';
+import { usageError } from './errors.js';
+
+/** Options that say what a job is; with job files only `computer` and `label` may be given. */
+export const jobOptions = {
+  computer: text('where to run it; with job files: instead of what they say'),
+  label: text('a name for people; with job files: instead of what they say'),
+  description: text('a text for people'),
+  file: texts('TARGET=SOURCE: send the file or folder SOURCE as TARGET (NAME alone keeps its last part)'),
+  retrieve: texts('a file, folder or pattern to bring back, beside stdout and stderr'),
+  nodes: text('number of nodes'),
+  'tasks-per-node': text('tasks on each node'),
+  'cpus-per-task': text('processors of each task'),
+  'gpus-per-node': text('GPUs on each node'),
+  'memory-per-node': text('memory on each node, such as 64GiB'),
+  walltime: text('longest time it may run, such as 1h30m'),
+  queue: text('queue or partition'),
+  account: text('account or project'),
+  qos: text('quality of service'),
+  constraint: text('features that nodes must have'),
+  'header-line': texts('a line for the script header, as it is'),
+  environment: texts('NAME=VALUE: an environment variable of the job'),
+  stdin: text('the sent file that the command reads'),
+  stdout: text('where stdout goes (default: stdout.txt)'),
+  stderr: text('where stderr goes (default: stderr.txt)'),
+  mpi: { type: 'boolean', describe: 'run it under the mpirun of the computer' },
+  prepend: text('shell lines before the command'),
+  append: text('shell lines behind the command'),
+  priority: text('from -1000 to 1000; larger goes first where a limit makes jobs wait'),
+  json,
+} as const satisfies Record<string, Options>;
+
+/** What the parser made of `jobOptions`. */
+export type JobArguments = { readonly [Name in keyof typeof jobOptions]?: unknown } & {
+  readonly files?: readonly string[] | undefined;
+};
+
+const optionNames = Object.keys(jobOptions) as (keyof typeof jobOptions)[];
+const besideFiles: ReadonlySet<string> = new Set(['computer', 'label', 'json']);
+
+/** Reads and checks the jobs of a command line: its job files, or the one that its options and command are. */
+export async function readJobs(given: JobArguments, command: readonly string[]): Promise<JobRequest[]> {
+  const files = given.files ?? [];
+  if (files.length > 0) return readFiles(given, files, command);
+  if (command.length === 0) {
+    throw usageError(
+      'neither a job file nor a command is given',
+      'wherry submit job.yaml, or: wherry submit --computer localhost -- echo hello',
+    );
+  }
+  const { jobSchema } = await import('../config/job.js');
+  const { resolveFiles } = await import('../config/job-file.js');
+  const { validate } = await import('../config/validate.js');
+  const origin = { source: '' };
+  const job = validate(jobOf(given, command), jobSchema, origin);
+  return [{ job, files: await resolveFiles(job, process.cwd(), origin), origin }];
+}
+
+async function readFiles(
+  given: JobArguments,
+  paths: readonly string[],
+  command: readonly string[],
+): Promise<JobRequest[]> {
+  if (command.length > 0) throw usageError('a job file and a command are given', 'give either of them');
+  const wrong = optionNames.find((name) => !besideFiles.has(name) && given[name] !== undefined);
+  if (wrong !== undefined) throw usageError(`--${wrong} cannot be given with a job file`, 'write it into the file');
+  const { readJobFile } = await import('../config/job-file.js');
+  const { joinErrors } = await import('../engine/prepare-jobs.js');
+  const requests: JobRequest[] = [];
+  const errors: InputError[] = [];
+  for (const path of paths) {
+    try {
+      const { job, files, origin } = await readJobFile(path);
+      requests.push({ job: { ...job, ...overrides(given) }, files, origin });
+    } catch (error) {
+      if (!(error instanceof InputError)) throw error;
+      errors.push(error);
+    }
+  }
+  if (errors.length > 0) throw joinErrors(errors);
+  return requests;
+}
+
+function overrides({ computer, label }: JobArguments): { computer?: string; label?: string } {
+  return { ...(typeof computer === 'string' ? { computer } : {}), ...(typeof label === 'string' ? { label } : {}) };
+}
+
+/** The options as a job file would have them; the schema checks every value. */
+export function jobOf(given: JobArguments, command: readonly string[]): Record<string, unknown> {
+  const resources = defined({
+    nodes: number(given.nodes),
+    tasksPerNode: number(given['tasks-per-node']),
+    cpusPerTask: number(given['cpus-per-task']),
+    gpusPerNode: number(given['gpus-per-node']),
+    memoryPerNode: given['memory-per-node'],
+    walltime: given.walltime,
+  });
+  return defined({
+    computer: given.computer,
+    label: given.label,
+    description: given.description,
+    command,
+    files: pairs(given.file, 'file', fileFallback),
+    retrieve: given.retrieve,
+    resources,
+    queue: given.queue,
+    account: given.account,
+    qos: given.qos,
+    constraint: given.constraint,
+    headerLines: given['header-line'],
+    environment: pairs(given.environment, 'environment'),
+    stdin: given.stdin,
+    stdout: given.stdout,
+    stderr: given.stderr,
+    mpi: given.mpi,
+    prepend: given.prepend,
+    append: given.append,
+    priority: number(given.priority),
+  });
+}
+
+/** `NAME=VALUE` words as a mapping; a name given twice is an error. */
+export function pairs(
+  words: unknown,
+  option: string,
+  fallback?: (word: string) => [string, string],
+): Record<string, string> | undefined {
+  if (!Array.isArray(words)) return undefined;
+  const found = new Map<string, string>();
+  for (const word of words.map(String)) {
+    const at = word.indexOf('=');
+    if (at < 1 && fallback === undefined) {
+      throw usageError(`--${option} "${word}" has no "="`, `write: --${option} NAME=VALUE`);
+    }
+    const [name, value] = at < 1 && fallback !== undefined ? fallback(word) : [word.slice(0, at), word.slice(at + 1)];
+    if (found.has(name)) throw usageError(`--${option} gives "${name}" twice`, 'give it once');
+    found.set(name, value);
+  }
+  return Object.fromEntries(found);
+}
+
+function fileFallback(word: string): [string, string] {
+  return [basename(word), word];
+}
+
+/** Numbers are read here, so that the schema can say which number is wrong; other text stays what it is. */
+function number(value: unknown): unknown {
+  return typeof value === 'string' && /^-?\d+(\.\d+)?(e\d+)?$/i.test(value) ? Number(value) : value;
+}
+
+function defined(values: Record<string, unknown>): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined));
+}

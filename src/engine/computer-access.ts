@@ -1,0 +1,60 @@
+import { randomUUID } from 'node:crypto';
+import { WherryError } from '../errors.js';
+import type { Connection } from '../plugin/transport.js';
+import { claimLease, leaseHolder, releaseLease, renewLease } from '../store/leases.js';
+import type { Store } from '../store/store.js';
+import type { ComputerRow } from '../store/tables.js';
+import { type LoadedComputer, loadComputer } from './loaded-computer.js';
+import { TransportQueue } from './transport-queue.js';
+
+/** Milliseconds. */
+const timing = { lease: 30_000, renewal: 8_000 } as const;
+
+/**
+ * Holds the lease of a computer for the time of `work`, so that nobody else speaks to it meanwhile.
+ * Errors: `back-pressure` when a driver holds it; those of `work`.
+ * @param signal aborts `work`
+ */
+export async function withComputerLease<T>(
+  store: Store,
+  row: ComputerRow,
+  signal: AbortSignal,
+  work: (signal: AbortSignal) => Promise<T>,
+): Promise<T> {
+  const name = `computer:${row.id}`;
+  const lease = await claimLease(store, name, randomUUID(), Date.now(), timing.lease);
+  if (lease === undefined) {
+    const holder = await leaseHolder(store, name, Date.now());
+    const who = holder === undefined ? 'another driver' : `another driver (pid ${holder.pid} on ${holder.host})`;
+    throw new WherryError('back-pressure', `${who} is speaking to ${row.label}`, {
+      transient: true,
+      hint: 'only one program at a time may; wait for its end, or stop it, and try again',
+    });
+  }
+  const lost = new AbortController();
+  const renewal = setInterval(async () => {
+    const held = await renewLease(store, lease, Date.now(), timing.lease).catch((error: unknown) => error);
+    if (held === true) return;
+    lost.abort(new WherryError('lease-lost', `another driver has taken over ${row.label}`, { cause: held }));
+  }, timing.renewal);
+  try {
+    return await work(AbortSignal.any([signal, lost.signal]));
+  } finally {
+    clearInterval(renewal);
+    await releaseLease(store, lease);
+  }
+}
+
+/** Opens a computer's connection for the time of `work`, under its lease and limits. */
+export async function withConnection<T>(
+  store: Store,
+  row: ComputerRow,
+  signal: AbortSignal,
+  work: (connection: Connection, computer: LoadedComputer, signal: AbortSignal) => Promise<T>,
+): Promise<T> {
+  const computer = await loadComputer(row);
+  return withComputerLease(store, row, signal, async (held) => {
+    await using queue = new TransportQueue({ store, now: Date.now, random: Math.random });
+    return await queue.use(computer, held, (connection) => work(connection, computer, held));
+  });
+}

@@ -1,0 +1,229 @@
+import { readState } from '../calcjob/context.js';
+import { waitingForUnknown } from '../calcjob/submit.js';
+import { messageOf } from '../errors.js';
+import { isTerminal } from '../process/states.js';
+import { stateOf } from '../process/transition.js';
+import { fromJson, type Store } from '../store/store.js';
+import type { ComputerRow, ProcessRow } from '../store/tables.js';
+import { backoff } from './backoff.js';
+import { holdView } from './computer-view.js';
+import { type DriverView, driverOf } from './driver-of.js';
+import { loadComputer } from './loaded-computer.js';
+import { allowance } from './throttle.js';
+import { isoTime } from './views.js';
+
+/** Why a process is where it is. Times are ISO 8601. */
+export interface Explanation {
+  readonly id: number;
+  readonly state: string;
+  readonly stage: string | null;
+  /** Null when it has ended. */
+  readonly waitingFor: string | null;
+  readonly since: string | null;
+  /** What happens next; `nextAt` says when, as far as that is known. */
+  readonly next: string;
+  readonly nextAt: string | null;
+  /** Who drives its computer now. */
+  readonly driver: DriverView | null;
+  readonly details: readonly string[];
+}
+
+/** What is known of one wait, before driver and details are added. */
+interface Wait {
+  readonly waitingFor: string;
+  readonly since: number | null;
+  readonly next: string;
+  readonly nextAt?: number | null | undefined;
+  readonly details?: readonly string[];
+}
+
+/** Joins everything that bears on one process into what it waits for, since when, and what comes next. */
+export async function explain(store: Store, row: ProcessRow, now = Date.now()): Promise<Explanation> {
+  const base = { id: row.id, state: row.state, stage: row.stage };
+  if (isTerminal(stateOf(row))) {
+    const end = [row.state, row.exit_status === null ? '' : `with exit status ${row.exit_status}`].join(' ').trim();
+    const details = [row.exit_message, fromJson<{ message: string }>(row.exception)?.message];
+    return {
+      ...base,
+      ...{ waitingFor: null, since: isoTime(row.ended_at), next: `nothing: it is ${end}`, nextAt: null, driver: null },
+      details: details.filter((detail): detail is string => typeof detail === 'string' && detail !== ''),
+    };
+  }
+  const computer =
+    row.computer_id === null
+      ? undefined
+      : await store.selectFrom('computers').selectAll().where('id', '=', row.computer_id).executeTakeFirst();
+  const driver = computer === undefined ? null : await driverOf(store, computer.id, now);
+  const wait = (await computerWait(row, computer, now)) ?? (await ownWait(store, row, computer, now));
+  return {
+    ...base,
+    waitingFor: wait.waitingFor,
+    since: isoTime(wait.since),
+    next: wait.next,
+    nextAt: isoTime(wait.nextAt === undefined || wait.nextAt === null ? null : Math.max(now, wait.nextAt)),
+    driver,
+    details: [...(wait.details ?? []), ...detailsOf(row, computer, driver)],
+  };
+}
+
+/** Only a person can help (paused, held), or the computer is left alone for a while. */
+async function computerWait(
+  row: ProcessRow,
+  computer: ComputerRow | undefined,
+  now: number,
+): Promise<Wait | undefined> {
+  const killing = row.kill_requested_at !== null;
+  // The job of a paused process is looked after until it ends.
+  if (row.paused !== 0 && !killing && row.stage !== 'update') return pausedWait(row);
+  if (computer === undefined || row.stage === 'parse') return undefined;
+  const hold = holdView(computer);
+  if (hold !== null) {
+    return {
+      waitingFor: `${computer.label}, which is held: ${hold.message}`,
+      since: Date.parse(hold.since),
+      next: `nothing by itself: ${hold.hint === null ? '' : `${hold.hint}; then `}run \`wherry computer test ${computer.label}\``,
+    };
+  }
+  if (computer.open_after === null || computer.open_after <= now) return undefined;
+  const times = computer.open_failures === 1 ? 'once' : `${computer.open_failures} times`;
+  return {
+    waitingFor: `${computer.label}, which could not be reached (${times} in a row)`,
+    since: row.waiting_since ?? computer.opened_at,
+    next: 'one connection is tried for all its processes',
+    nextAt: computer.open_after,
+  };
+}
+
+function pausedWait(row: ProcessRow): Wait {
+  return {
+    waitingFor: 'somebody to let it go on: it is paused',
+    since: row.paused_at,
+    next: `nothing by itself: run \`wherry play ${row.id}\``,
+    details: row.paused_reason === null ? [] : [`paused because: ${row.paused_reason}`],
+  };
+}
+
+/** What the process itself waits for. */
+async function ownWait(store: Store, row: ProcessRow, computer: ComputerRow | undefined, now: number): Promise<Wait> {
+  if (row.kill_requested_at !== null) {
+    return {
+      waitingFor: row.waiting_for ?? 'a driver that kills it',
+      since: row.waiting_since ?? row.kill_requested_at,
+      next: row.job_id === null ? 'it ends as killed' : 'its job is cancelled, and its end is looked for',
+      nextAt: row.due_at,
+      details: [`to be killed: ${row.kill_reason ?? ''}`],
+    };
+  }
+  const error = fromJson<{ message: string }>(row.last_error);
+  if (error !== undefined && row.due_at !== null && row.due_at > now) {
+    return {
+      waitingFor: `the next try of ${row.stage}: ${error.message}`,
+      since: row.waiting_since,
+      next: `try ${row.attempts + 1} of ${backoff.attempts}`,
+      nextAt: row.due_at,
+    };
+  }
+  if (row.stage === 'submit') return submitWait(store, row, computer, now);
+  if (row.stage === 'update') return updateWait(row);
+  return {
+    waitingFor: row.waiting_for ?? `its turn to ${row.stage}`,
+    since: row.waiting_since ?? row.stage_since,
+    next:
+      { upload: 'its files are sent', retrieve: 'its results are brought', parse: 'its results are read' }[
+        row.stage ?? ''
+      ] ?? 'its next step',
+    nextAt: row.due_at,
+  };
+}
+
+async function submitWait(
+  store: Store,
+  row: ProcessRow,
+  computer: ComputerRow | undefined,
+  now: number,
+): Promise<Wait> {
+  const since = row.waiting_since ?? row.stage_since;
+  if (row.waiting_for === waitingForUnknown) {
+    const next = 'the same question; it is submitted again only when nobody knows the job';
+    return { waitingFor: row.waiting_for, since, next, nextAt: row.due_at };
+  }
+  const limit = computer === undefined ? undefined : await limitOf(store, computer, now);
+  if (limit?.reason !== undefined && limit.count === 0) {
+    const ahead = await aheadOf(store, row);
+    return {
+      waitingFor: limit.reason,
+      since,
+      next: 'it is submitted when there is room again',
+      details: [ahead === 0 ? 'it is the next' : `${ahead} others come before it`],
+    };
+  }
+  const waitingFor = row.waiting_for ?? 'its turn to submit';
+  const details = limit?.problem === undefined ? [] : [limit.problem];
+  return { waitingFor, since, next: 'its job is submitted', nextAt: row.due_at, details };
+}
+
+async function limitOf(
+  store: Store,
+  computer: ComputerRow,
+  now: number,
+): Promise<{ count: number; reason?: string; problem?: string }> {
+  try {
+    return await allowance(store, await loadComputer(computer), now);
+  } catch (error) {
+    return { count: 0, problem: `the computer cannot be used: ${messageOf(error)}` };
+  }
+}
+
+/** How many of its computer are to be submitted before it. */
+async function aheadOf(store: Store, row: ProcessRow): Promise<number> {
+  const { count } = await store
+    .selectFrom('processes')
+    .select((columns) => columns.fn.countAll<number>().as('count'))
+    .where('computer_id', '=', row.computer_id)
+    .where('stage', '=', 'submit')
+    .where('paused', '=', 0)
+    .where('id', '!=', row.id)
+    .where((where) =>
+      where.or([
+        where('priority', '>', row.priority),
+        where.and([where('priority', '=', row.priority), where('due_at', '<', row.due_at)]),
+        where.and([where('priority', '=', row.priority), where('due_at', '=', row.due_at), where('id', '<', row.id)]),
+      ]),
+    )
+    .executeTakeFirstOrThrow();
+  return Number(count);
+}
+
+function updateWait(row: ProcessRow): Wait {
+  const { absentSince, absentListings } = readState(row);
+  const absent =
+    absentSince === undefined ? [] : [`missing in ${absentListings} listings since ${isoTime(absentSince)}`];
+  return {
+    waitingFor: row.waiting_for ?? 'the scheduler',
+    since: row.waiting_since ?? row.stage_since,
+    next: 'the scheduler is asked about all its jobs',
+    nextAt: row.due_at,
+    details: absent,
+  };
+}
+
+function detailsOf(row: ProcessRow, computer: ComputerRow | undefined, driver: DriverView | null): string[] {
+  const details: string[] = [];
+  if (row.paused !== 0 && row.stage === 'update')
+    details.push('it is paused: its job runs on, its results stay there until it is played');
+  if (row.job_id !== null) {
+    const state = [row.scheduler_state, row.scheduler_reason].filter((text) => text !== null && text !== '').join(': ');
+    details.push(`job ${row.job_id}${state === '' ? '' : ` is ${state}`}`);
+  }
+  if (row.attempts > 0) {
+    const error = fromJson<{ message: string; hint?: string }>(row.last_error);
+    details.push(
+      `${row.stage} failed ${row.attempts === 1 ? 'once' : `${row.attempts} times`}: ${error?.message ?? ''}`,
+    );
+    if (error?.hint !== undefined) details.push(error.hint);
+  }
+  if (computer !== undefined && driver === null) {
+    details.push(`nothing drives ${computer.label} now: run \`wherry tick\`, now and then or by cron`);
+  }
+  return details;
+}
