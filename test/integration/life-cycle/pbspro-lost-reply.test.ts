@@ -24,10 +24,12 @@ it('finds the job whose submission PBS accepted without a reply, and submits no 
   const row = await rig.submit(computer, { command: ['sh', '-c', 'echo ran >> runs; cat runs'] });
   await pbs.setFault('hang-after-accept');
   const jobs = async () => (await readdir(path.join(directory, 'jobs'))).length;
-  const breakAfterAcceptance = until(async () => (await jobs()) > 0, { what: 'PBS to accept the job' }).then(async () => {
-    await sshd.killSessions();
-    await pbs.setFault(undefined);
-  });
+  const breakAfterAcceptance = until(async () => (await jobs()) > 0, { what: 'PBS to accept the job' }).then(
+    async () => {
+      await sshd.killSessions();
+      await pbs.setFault(undefined);
+    },
+  );
   const before = await jobs();
   const [[ended]] = await Promise.all([rig.drive([row]), breakAfterAcceptance]);
   expect(before).toBe(0);

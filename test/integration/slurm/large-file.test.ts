@@ -46,6 +46,10 @@ describe('a file of 200 MB on real Slurm', () => {
       .where('path', '=', 'results/back')
       .executeTakeFirstOrThrow();
     expect(file).toMatchObject({ size, sha256 });
-    expect(createHash('sha256').update(await cluster.profile.repository.read(sha256)).digest('hex')).toBe(sha256);
+    expect(
+      createHash('sha256')
+        .update(await cluster.profile.repository.read(sha256))
+        .digest('hex'),
+    ).toBe(sha256);
   });
 });

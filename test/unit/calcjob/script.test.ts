@@ -5,9 +5,9 @@ import path from 'node:path';
 import { promisify } from 'node:util';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import direct from '../../../schedulers/direct/index.js';
-import { type JobInput, jobSchema } from '../../../src/config/job.js';
 import { renderScript } from '../../../src/calcjob/script.js';
 import { computerSchema } from '../../../src/config/computer.js';
+import { type JobInput, jobSchema } from '../../../src/config/job.js';
 import { until } from '../../rigs/until.js';
 
 const run = promisify(execFile);
