@@ -5,7 +5,7 @@ import { Extractor, incomplete, SafeFolder } from './extract.js';
 import { fileFailure } from './failure.js';
 import { checkAbsolutePath, checkRelativePath } from './paths.js';
 import { Progress } from './progress.js';
-import { enter, scriptStart } from './script.js';
+import { enter, overNames, scriptStart } from './script.js';
 import type { Exec, ExecResult, RemoteEntry, TransferOptions } from './transport.js';
 
 /** Fetches exactly these files as `FileOperations.download` promises: one tar stream, and `bulk` for the large ones. */
@@ -53,14 +53,16 @@ async function fetchSmall(
   if (files.length === 0) return;
   // GNU tar reads a backslash in a name as the start of an escape; other tars do neither that nor know the option.
   const asWritten = files.some((file) => file.path.includes('\\'))
-    ? 'verbatim=--no-unquote; tar $verbatim --version >/dev/null 2>&1 || verbatim=\n'
-    : 'verbatim=\n';
+    ? 'verbatim=--no-unquote; tar $verbatim --version >/dev/null 2>&1 || verbatim=\nexport verbatim\n'
+    : 'verbatim=; export verbatim\n';
   // Several archives after one another, when the names do not fit into one command, are read like one.
-  const script = `${scriptStart}${enter(directory)}${asWritten}xargs -0 tar $verbatim -chf -`;
+  const names = files.map((file) => `./${file.path}`);
+  const { run, stdin } = overNames(names, (words) => `tar $verbatim -chf - ${words}`);
+  const script = `${scriptStart}${enter(directory)}${asWritten}${run}`;
   const extractor = new Extractor(files, localDirectory, (bytes) => progress.add(bytes));
   try {
     const result = await progress.run(exec, script, {
-      stdin: files.map((file) => `./${file.path}\0`).join(''),
+      ...stdin,
       onStdout: async (chunk) => {
         try {
           await extractor.write(chunk);

@@ -2,7 +2,7 @@ import { WherryError } from '../errors.js';
 import { fileFailure } from './failure.js';
 import { checkAbsolutePath, checkRelativePath } from './paths.js';
 import { Progress } from './progress.js';
-import { enter, scriptStart } from './script.js';
+import { enter, overNames, scriptStart } from './script.js';
 import { quote } from './shell.js';
 import type { Exec, FileOperations, RemoteEntry, TransferOptions } from './transport.js';
 
@@ -25,12 +25,13 @@ export async function find(
   const start = checkAbsolutePath(directory);
   const names = roots.map((root) => (root === '' || root === '.' ? '.' : `./${checkRelativePath(root)}`));
   const depth = options.maxDepth === undefined ? '' : `-maxdepth ${Math.trunc(options.maxDepth)} `;
-  const script = `${scriptStart}${enter(start)}xargs -0 sh -c ${quote(`exec find -H "$@" ${depth}${format}`)} find`;
+  const { run, stdin } = overNames(names, (words) => `find -H ${words} ${depth}${format}`);
+  const script = `${scriptStart}${enter(start)}${run}`;
   using progress = new Progress(options);
   const listing = new Listing(options.maxEntries ?? defaultMaxEntries);
   if (names.length === 0) return [];
   const result = await progress.run(exec, script, {
-    stdin: names.map((name) => `${name}\0`).join(''),
+    ...stdin,
     onStdout: (chunk) => {
       progress.add(chunk.length);
       listing.add(chunk);
@@ -38,7 +39,7 @@ export async function find(
   });
   const missing = /^find: .*: (?:No such file or directory|Not a directory)$/;
   const complaints = result.stderr.split('\n').filter((line) => line !== '' && !missing.test(line));
-  const onlyMissing = result.exitCode === 123 && complaints.length === 0 && result.stderr !== '';
+  const onlyMissing = [1, 123].includes(result.exitCode ?? 0) && complaints.length === 0 && result.stderr !== '';
   if (result.exitCode !== 0 && !onlyMissing) {
     if (result.stderr.includes('unrecognized: -printf')) throw unreadable();
     throw fileFailure({ ...result, stderr: complaints.join('\n') }, `list ${directory}`, script);

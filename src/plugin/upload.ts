@@ -70,15 +70,27 @@ function completion(tree: readonly TreeEntry[], large: readonly LocalFile[]): Pa
   const manifest = files.filter(isPlain).map((entry) => `${entry.sha256}  ./${entry.path}\n`);
   const checks = files.filter((entry) => !isPlain(entry)).map((entry) => checkLine(entry));
   const modes = large.map((entry) => `chmod ${(entry.mode ?? 0o644).toString(8)} ${quote(`./${entry.path}`)}\n`);
+  // The archive makes the directories above what it holds.
+  const made = new Set(tree.flatMap((entry) => (isPacked(entry, large) ? ancestorsOf(entry.path) : [])));
   const directories = [
     ...tree.filter((entry) => entry.type === 'directory').map((entry) => entry.path),
     ...large.map((entry) => parentOf(`/${entry.path}`).slice(1)),
-  ].filter((path) => path !== '');
+  ].filter((path) => path !== '' && !made.has(path));
   return [
     besideTree('directories', directories.map((path) => `./${path}\0`).join('')),
     besideTree('finish', [...checks, ...modes].join('')),
     besideTree('manifest', manifest.join('')),
   ];
+}
+
+function isPacked(entry: TreeEntry, large: readonly TreeEntry[]): boolean {
+  return entry.type === 'symlink' || (entry.type === 'file' && !large.includes(entry));
+}
+
+/** `a` and `a/b` for `a/b/c`. */
+function ancestorsOf(path: string): string[] {
+  const segments = path.split('/').slice(0, -1);
+  return segments.map((_, index) => segments.slice(0, index + 1).join('/'));
 }
 
 function checkLine(entry: FileEntry): string {
@@ -102,9 +114,8 @@ const unpackScript = (target: string): string => `\
 ${scriptStart}target=${quote(target)}
 part=${quote(`${target}.part`)}
 if [ -e "$target" ] || [ -L "$target" ]; then exit ${exitCodes.exists}; fi
-mkdir -p ${quote(parentOf(target))}
-rm -rf "$part"
-mkdir "$part" "$part/tree"
+if [ -e "$part" ] || [ -L "$part" ]; then rm -rf "$part"; fi
+mkdir -p "$part/tree"
 trap 'status=$?; if [ $status != 0 ]; then cd /; rm -rf "$part"; fi; exit $status' EXIT
 cd "$part"
 tar -xmopf - || exit ${exitCodes.incomplete}
@@ -133,5 +144,5 @@ fi
 if [ -e "$target" ] || [ -L "$target" ]; then exit ${exitCodes.exists}; fi
 cd /
 mv -T "$part/tree" ${quote(target)}
-rm -rf "$part"
+exec rm -rf "$part"
 `;
