@@ -1,0 +1,28 @@
+import type { Measurement } from './measurement.js';
+import { printResult, saveResults } from './report.js';
+import { describeSetUp } from './set-up.js';
+import { throughput } from './throughput.js';
+
+/** `node main.js [NAME…]`: runs the named measurements, or all, prints their tables and keeps them as JSON. */
+const measurements: readonly Measurement[] = [throughput];
+
+const names = process.argv.slice(2);
+const unknown = names.filter((name) => !measurements.some((measurement) => measurement.name === name));
+if (unknown.length > 0) {
+  console.error(
+    `no measurement is called ${unknown.join(', ')}; there are: ${measurements.map(({ name }) => name).join(', ')}`,
+  );
+  process.exit(2);
+}
+const chosen = measurements.filter(({ name }) => names.length === 0 || names.includes(name));
+const setUp = await describeSetUp();
+console.log(
+  `${Object.entries(setUp)
+    .map(([name, value]) => `${name}: ${value}`)
+    .join('\n')}\n`,
+);
+for (const measurement of chosen) {
+  const result = await measurement.run();
+  printResult(measurement, result);
+  await saveResults(measurement, result, setUp);
+}

@@ -1,0 +1,28 @@
+import { availableParallelism, cpus, release, totalmem } from 'node:os';
+import { execute } from '../test/rigs/command.js';
+
+/** What the figures of a run hang on. */
+export type SetUp = Readonly<Record<string, string>>;
+
+/** Versions of everything that takes part, and the machine. */
+export async function describeSetUp(): Promise<SetUp> {
+  return {
+    node: process.version,
+    OpenSSH: await firstLine(['ssh', '-V'], /OpenSSH_\S+/),
+    Slurm: await firstLine(['sbatch', '--version'], /[\d.]+/),
+    rsync: await firstLine(['rsync', '--version'], /(?<=version )[\d.]+/),
+    cores: `${availableParallelism()} (${cpus()[0]?.model.trim() ?? 'unknown'})`,
+    memory: `${Math.round(totalmem() / 2 ** 30)} GiB`,
+    kernel: release(),
+  };
+}
+
+async function firstLine(words: readonly string[], version: RegExp): Promise<string> {
+  try {
+    const { stdout, stderr } = await execute(words);
+    return version.exec(stdout + stderr)?.[0] ?? 'unknown';
+  } catch {
+    // A peer that is not installed is a part of the set-up too.
+    return 'not installed';
+  }
+}
