@@ -1,26 +1,26 @@
-import type { ProcessSummary } from '../engine/views.js';
+import type { ProcessLine } from '../engine/views.js';
 import { paint, printable } from './terminal.js';
 
 /** The state of a process in one or a few words: `waiting update`, `finished`, `failed (3)`, `paused upload`. */
-export function stateText({ state, stage, paused, exitStatus }: ProcessSummary): string {
+export function stateText({ state, stage, paused, exitStatus }: ProcessLine): string {
   if (state === 'finished') return exitStatus === 0 ? 'finished' : `failed (${exitStatus})`;
   return [paused ? 'paused' : state, stage ?? ''].join(' ').trim();
 }
 
 /** Did it end as it should? */
-export function succeeded({ state, exitStatus }: Pick<ProcessSummary, 'state' | 'exitStatus'>): boolean {
+export function succeeded({ state, exitStatus }: Pick<ProcessLine, 'state' | 'exitStatus'>): boolean {
   return state === 'finished' && exitStatus === 0;
 }
 
 /** Colours a state: green for success, red for failure, yellow for what needs somebody. */
-export function paintState(text: string, summary: ProcessSummary): string {
+export function paintState(text: string, summary: ProcessLine): string {
   if (succeeded(summary)) return paint.green(text);
   if (summary.endedAt !== null) return paint.red(text);
   return summary.paused ? paint.yellow(text) : text;
 }
 
 /** What happened to it or what it waits for, in one line. */
-export function remark(summary: ProcessSummary): string {
+export function remark(summary: ProcessLine): string {
   return printable((summary.endedAt === null ? summary.waitingFor : summary.exitMessage) ?? '');
 }
 

@@ -1,4 +1,5 @@
 import type { Job } from '../config/job.js';
+import { WherryError } from '../errors.js';
 import type { JobInfo } from '../plugin/scheduler.js';
 import { eventsOf } from '../store/events.js';
 import { fromJson, type Store } from '../store/store.js';
@@ -100,6 +101,43 @@ export const summaryColumns = [
 ] as const satisfies readonly (keyof ProcessRow)[];
 export type SummaryRow = Pick<ProcessRow, (typeof summaryColumns)[number]>;
 
+/** As much of a summary as fits a line of a list. */
+export type ProcessLine = Pick<
+  ProcessSummary,
+  | 'id'
+  | 'label'
+  | 'state'
+  | 'stage'
+  | 'paused'
+  | 'exitStatus'
+  | 'exitMessage'
+  | 'computer'
+  | 'jobId'
+  | 'waitingFor'
+  | 'createdAt'
+  | 'endedAt'
+>;
+
+/** The columns that a line is made of: lists of many thousands are read in one go. */
+export const lineColumns = [
+  'id',
+  'label',
+  'state',
+  'stage',
+  'paused',
+  'paused_reason',
+  'exit_status',
+  'exit_message',
+  'exception',
+  'computer_id',
+  'job_id',
+  'waiting_for',
+  'kill_requested_at',
+  'created_at',
+  'ended_at',
+] as const satisfies readonly (keyof ProcessRow)[];
+export type LineRow = Pick<ProcessRow, (typeof lineColumns)[number]>;
+
 /** What a summary needs to know of computers: by id. */
 export type ComputerNames = ReadonlyMap<number, { readonly label: string; readonly hold: string | null }>;
 
@@ -111,38 +149,46 @@ export async function computerNames(store: Store): Promise<ComputerNames> {
 
 /** A row of the store as other programs see it. */
 export function summaryOf(row: SummaryRow, computers: ComputerNames): ProcessSummary {
-  const computer = row.computer_id === null ? undefined : computers.get(row.computer_id);
-  const exception = fromJson<{ message: string }>(row.exception);
   return {
     id: row.id,
     uuid: row.uuid,
     type: row.kind,
     name: row.name,
+    ...lineOf(row, computers),
+    pausedReason: row.paused_reason,
+    pausedAt: isoTime(row.paused_at),
+    exitLabel: row.exit_label,
+    schedulerState: row.scheduler_state,
+    schedulerReason: row.scheduler_reason,
+    waitingSince: isoTime(row.waiting_since),
+    priority: row.priority,
+    killRequestedAt: isoTime(row.kill_requested_at),
+    updatedAt: isoTime(row.updated_at),
+  };
+}
+
+/** As much of a row as fits a line of a list. */
+export function lineOf(row: LineRow, computers: ComputerNames): ProcessLine {
+  const computer = row.computer_id === null ? undefined : computers.get(row.computer_id);
+  const exception = fromJson<{ message: string }>(row.exception);
+  return {
+    id: row.id,
     label: row.label,
     state: row.state,
     stage: row.stage,
     paused: row.paused !== 0,
-    pausedReason: row.paused_reason,
-    pausedAt: isoTime(row.paused_at),
     exitStatus: row.exit_status,
-    exitLabel: row.exit_label,
     exitMessage: row.exit_message ?? exception?.message ?? null,
     computer: computer?.label ?? null,
     jobId: row.job_id,
-    schedulerState: row.scheduler_state,
-    schedulerReason: row.scheduler_reason,
     waitingFor: waitingFor(row, computer),
-    waitingSince: isoTime(row.waiting_since),
-    priority: row.priority,
-    killRequestedAt: isoTime(row.kill_requested_at),
-    createdAt: isoTime(row.created_at) ?? '',
-    updatedAt: isoTime(row.updated_at) ?? '',
+    createdAt: isoTime(row.created_at),
     endedAt: isoTime(row.ended_at),
   };
 }
 
 /** What a process waits for, in one line; `explain` tells more. */
-function waitingFor(row: SummaryRow, computer: { label: string; hold: string | null } | undefined): string | null {
+function waitingFor(row: LineRow, computer: { label: string; hold: string | null } | undefined): string | null {
   if (row.ended_at !== null) return null;
   if (row.paused !== 0) return `play: ${row.paused_reason ?? 'paused'}`;
   const hold = fromJson<{ message: string }>(computer?.hold ?? null);
@@ -179,6 +225,13 @@ export async function processDetails(store: Store, row: ProcessRow): Promise<Pro
     lastError: withoutStack(row.last_error),
     failedAttempts: row.attempts,
   };
+}
+
+/** Everything that is known of one process, by its number. Errors: `not-found`. */
+export async function getProcess({ store }: { readonly store: Store }, id: number): Promise<ProcessDetails> {
+  const row = await store.selectFrom('processes').selectAll().where('id', '=', id).executeTakeFirst();
+  if (row === undefined) throw new WherryError('not-found', `there is no process ${id}`);
+  return processDetails(store, row);
 }
 
 function filesOf(files: readonly FileRow[], role: string): FileView[] {

@@ -1,7 +1,8 @@
 import { sql } from 'kysely';
-import { computerNames, type ProcessSummary, summaryColumns, summaryOf } from '../../engine/views.js';
+import { computerNames, lineColumns, lineOf, type ProcessLine, summaryColumns, summaryOf } from '../../engine/views.js';
 import { processStates } from '../../process/states.js';
 import type { Store } from '../../store/store.js';
+import type { ProcessRow } from '../../store/tables.js';
 import { defineCommand, flag, json, text, texts } from '../command.js';
 import { usageError } from '../errors.js';
 import { age, counted, paintState, remark, stateText } from '../process-text.js';
@@ -36,9 +37,19 @@ export const command = defineCommand({
     withProfile(given, async ({ store }) => {
       const { computer, label } = given;
       const states = checkedStates(given.state ?? []);
-      const summaries = await list(store, { all: given.all, states, computer, label, limit: limitOf(given.limit) });
-      if (given.json) printJson(summaries);
-      else await show(store, summaries, given.all);
+      const filter = { all: given.all, states, computer, label, limit: limitOf(given.limit) };
+      const computers = await computerNames(store);
+      if (given.json) {
+        const rows = await select(store, summaryColumns, filter);
+        printJson(rows.map((row) => summaryOf(row, computers)));
+      } else {
+        const rows = await select(store, lineColumns, filter);
+        await show(
+          store,
+          rows.map((row) => lineOf(row, computers)),
+          given.all,
+        );
+      }
       return 0;
     }),
 });
@@ -46,9 +57,13 @@ export const command = defineCommand({
 /** Ended processes that are still shown: those of the last day. Milliseconds. */
 const recently = 86_400_000;
 
-async function list(store: Store, filter: Filter): Promise<ProcessSummary[]> {
-  const computers = await computerNames(store);
-  let query = store.selectFrom('processes').select(summaryColumns).orderBy('id', 'desc');
+/** The processes that fit a filter: as columns of their rows, the newest last. */
+async function select<Name extends keyof ProcessRow>(
+  store: Store,
+  columns: readonly Name[],
+  filter: Filter,
+): Promise<Pick<ProcessRow, Name>[]> {
+  let query = store.selectFrom('processes').orderBy('id', 'desc');
   if (!filter.all && filter.states.length === 0) {
     const since = Date.now() - recently;
     query = query.where((where) => where.or([where('ended_at', 'is', null), where('ended_at', '>', since)]));
@@ -72,13 +87,13 @@ async function list(store: Store, filter: Filter): Promise<ProcessSummary[]> {
     query = query.where(sql<boolean>`label like ${`%${escaped}%`} escape '\\'`);
   }
   if (filter.limit !== undefined) query = query.limit(filter.limit);
-  const rows = await query.execute();
-  return rows.reverse().map((row) => summaryOf(row, computers));
+  const rows = await query.select(columns).execute();
+  return (rows as unknown as Pick<ProcessRow, Name>[]).reverse();
 }
 
-async function show(store: Store, summaries: readonly ProcessSummary[], all: boolean): Promise<void> {
+async function show(store: Store, lines: readonly ProcessLine[], all: boolean): Promise<void> {
   const now = Date.now();
-  const columns: Column<ProcessSummary>[] = [
+  const columns: Column<ProcessLine>[] = [
     { title: 'ID', align: 'right', value: ({ id }) => String(id) },
     { title: 'AGE', align: 'right', value: ({ createdAt }) => age(createdAt, now) },
     { title: 'LABEL', value: ({ label }) => printable(label) },
@@ -87,9 +102,9 @@ async function show(store: Store, summaries: readonly ProcessSummary[], all: boo
     { title: 'STATE', value: stateText, paint: paintState },
     { title: 'REMARK', value: remark },
   ];
-  if (summaries.length > 0) {
+  if (lines.length > 0) {
     const width = process.stdout.isTTY ? process.stdout.columns : undefined;
-    print(formatTable(columns, summaries, { width, header: paint.bold }).join('\n'));
+    print(formatTable(columns, lines, { width, header: paint.bold }).join('\n'));
     return;
   }
   const { count } = await store

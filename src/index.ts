@@ -1,0 +1,29 @@
+/**
+ * Wherry as a library: open a profile, store calcjobs, drive them, look at them. Authors of plugins import
+ * `wherry/plugin` instead.
+ *
+ * @example
+ * await using profile = await openProfile();
+ * const { id } = await submitJob(profile, { computer: 'localhost', command: ['echo', 'hello'] });
+ * await using engine = new Engine(profile);
+ * await engine.pass(AbortSignal.timeout(60_000));
+ * console.log(await getProcess(profile, id));
+ * @module
+ */
+export type { Job, JobInput } from './config/job.js';
+export type { ComputerConfig, Limits } from './config/computer.js';
+export { readComputerFile, writeComputer } from './config/computer-file.js';
+export { readJobFile } from './config/job-file.js';
+export { type ComputerView, computerView } from './engine/computer-view.js';
+export { addComputer, changeComputer, getComputer, listComputers, removeComputer } from './engine/computers.js';
+export { Engine, type EngineOptions, type ForeignDriver } from './engine/engine.js';
+export { type Explanation, explain } from './engine/explain.js';
+export { pause, play, requestKill } from './engine/intents.js';
+export { type JobRequest, submitJobs } from './engine/prepare-jobs.js';
+export { openProfile, type Profile, type ProfileOptions } from './engine/profile.js';
+export { submitJob } from './engine/submit-job.js';
+export { type CheckResult, testComputer } from './engine/test-computer.js';
+export { getProcess, type ProcessDetails, type ProcessSummary } from './engine/views.js';
+export * from './errors.js';
+export type { LifecycleHooks, ProcessChange } from './process/hooks.js';
+export type { EventData, EventType } from './store/events.js';
