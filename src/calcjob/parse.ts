@@ -53,7 +53,6 @@ export function exitOf({ end, commandExit, missing = [] }: CalcJobState): ExitCo
       message: `the job was ended by signal ${info.signal}`,
     };
   }
-  if (exitCode === undefined) return standardExit('JOB_VANISHED', info?.reason);
   if (info?.state === 'failed' && commandExit === undefined) {
     return {
       status: 1,
@@ -61,6 +60,7 @@ export function exitOf({ end, commandExit, missing = [] }: CalcJobState): ExitCo
       message: `the scheduler says ${info.word}${info.reason ? `: ${info.reason}` : ''}`,
     };
   }
+  if (exitCode === undefined) return standardExit('JOB_VANISHED', info?.reason);
   if (missing.length > 0) return standardExit('MISSING_OUTPUT', missing.join(', '));
   return success;
 }

@@ -83,9 +83,7 @@ export function select(
   entries: readonly RetrieveEntry[],
   found: readonly RemoteEntry[],
 ): { selected: Selected[]; missing: string[] } {
-  const candidates = found.filter(
-    (entry) => entry.path !== ownFiles.directory && !entry.path.startsWith(`${ownFiles.directory}/`),
-  );
+  const candidates = found.filter((entry) => !isOwn(entry.path));
   const files = candidates.filter((entry) => entry.type === 'file');
   const byTarget = new Map<string, Selected>();
   const missing: string[] = [];
@@ -97,10 +95,15 @@ export function select(
     if (!exists && !hasGlob(pattern)) missing.push(pattern);
     for (const { file, top } of matches) {
       const target = targetOf(entry, file.path, top);
-      if (!byTarget.has(target)) byTarget.set(target, { file, target });
+      if (!isOwn(target) && !byTarget.has(target)) byTarget.set(target, { file, target });
     }
   }
   return { selected: [...byTarget.values()], missing };
+}
+
+/** Does it belong to Wherry's own folder, in the job's directory as in the results? */
+function isOwn(name: string): boolean {
+  return name === ownFiles.directory || name.startsWith(`${ownFiles.directory}/`);
 }
 
 interface Match {

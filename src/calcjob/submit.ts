@@ -4,13 +4,15 @@ import { commandLine, quote } from '../plugin/shell.js';
 import type { ExecResult } from '../plugin/transport.js';
 import { type ExitCode, standardExit } from '../process/exit-codes.js';
 import { amend, type Transition } from '../process/transition.js';
-import { writeEvents } from '../store/events.js';
+import { type NewEvent, writeEvents } from '../store/events.js';
 import { fenced } from '../store/leases.js';
 import type { SubmissionRow } from '../store/tables.js';
 import { type CalcJobContext, deadlines, ownFiles, queryContext } from './context.js';
 import { runCommand } from './run-command.js';
 import { renderScript } from './script.js';
 
+/** Exit code of the submitting command when it ended before the scheduler was asked. */
+const noScript = 97;
 const stderrMark = '--- stderr of the scheduler ---';
 
 /**
@@ -89,21 +91,25 @@ async function ask(context: CalcJobContext, submission: SubmissionRow): Promise<
     jobName: submission.job_name,
     directory,
   });
+  let result: ExecResult;
   try {
-    const result = await connection.exec(submitScript(command, script, ownFiles.marker(submission.attempt)), {
+    result = await connection.exec(submitScript(command, script, ownFiles.marker(submission.attempt)), {
       directory,
       stdin: text,
       timeout: deadlines.scheduler,
       signal,
     });
-    return readReply(context, result);
   } catch (error) {
-    if (!(error instanceof WherryError) || error.code === 'back-pressure') throw error;
+    if (!(error instanceof WherryError) || neverRan.has(error.code)) throw error;
     // Whether it happened is found out before anything else is tried.
     const message = `the reply to the submission of process ${row.id} was lost: ${error.message}`;
     throw await unknown(context, submission, message, error);
   }
+  return readReply(context, result);
 }
+
+/** What a connection says instead of beginning a command. */
+const neverRan: ReadonlySet<string> = new Set(['back-pressure', 'file-missing', 'unsafe-path']);
 
 /** One command: script into place, submission, reply into the marker by rename, reply to us. */
 function submitScript(command: Command, script: string, marker: string): string {
@@ -111,7 +117,7 @@ function submitScript(command: Command, script: string, marker: string): string 
   const input = command.stdin === undefined ? '</dev/null' : `<<'WHERRY_INPUT'\n${command.stdin}\nWHERRY_INPUT`;
   // sbatch may sleep and retry for minutes; what comes so late would look like a job that never was.
   return [
-    `cat > ${quote(script)}.part && chmod 700 ${quote(script)}.part && mv ${quote(script)}.part ${quote(script)} || exit 97`,
+    `cat > ${quote(script)}.part && chmod 700 ${quote(script)}.part && mv ${quote(script)}.part ${quote(script)} || exit ${noScript}`,
     'limit=; command -v timeout >/dev/null 2>&1 && limit="timeout 60"',
     `reply=$($limit ${commandLine(command.words)} 2>${quote(errors)} ${input}\n)`,
     'code=$?',
@@ -121,15 +127,17 @@ function submitScript(command: Command, script: string, marker: string): string 
 }
 
 function readReply(context: CalcJobContext, result: ExecResult): SubmitOutcome {
-  if (result.exitCode !== 0) {
-    const transient = result.exitCode !== 97;
+  const said = result.stderr.trim() || `exit code ${result.exitCode}`;
+  if (result.exitCode === noScript) {
     throw new CommandError(
       'command-failed',
-      `the job's directory ${remoteDirectory(context)} cannot be used: ${result.stderr.trim() || `exit code ${result.exitCode}`}`,
+      `the job's directory ${remoteDirectory(context)} cannot be used: ${said}`,
       { ...result, command: 'write the job script' },
-      { transient, hint: 'check space, quota and rights of the work directory on the computer' },
+      { hint: 'check space, quota and rights of the work directory on the computer' },
     );
   }
+  // The scheduler may have been asked already.
+  if (result.exitCode !== 0) return { kind: 'unknown', message: `the command that submits failed: ${said}` };
   return parseMarker(context, result.stdout);
 }
 
@@ -155,8 +163,9 @@ function parseMarker({ computer }: CalcJobContext, text: string): SubmitOutcome 
 async function recover(context: CalcJobContext, submission: SubmissionRow): Promise<SubmitOutcome | undefined> {
   const { connection, computer, signal } = context;
   const { scheduler } = computer;
-  const marker = await connection.exec(`cat ${quote(ownFiles.marker(submission.attempt))} 2>/dev/null || true`, {
-    directory: remoteDirectory(context),
+  // By its full name: where the directory is gone, the queue still is to be asked.
+  const file = `${remoteDirectory(context)}/${ownFiles.marker(submission.attempt)}`;
+  const marker = await connection.exec(`cat ${quote(file)} 2>/dev/null || true`, {
     timeout: deadlines.command,
     signal,
   });
@@ -263,12 +272,12 @@ async function resolve(
       .set({ ...set, resolved_at: at })
       .where('id', '=', submission.id)
       .execute();
-    const level = set.outcome === 'refused' ? 'warning' : 'info';
-    const message =
+    const { attempt, job_name: jobName } = submission;
+    const events: NewEvent[] =
       set.outcome === 'refused'
-        ? `the scheduler refused: ${set.message}`
-        : `submission ${submission.job_name} never arrived: ${set.message}`;
-    await writeEvents(transaction, row.id, at, [{ type: 'process.report', data: { level, message } }]);
+        ? [{ type: 'process.report', data: { level: 'warning', message: `the scheduler refused: ${set.message}` } }]
+        : [{ type: 'job.absent', data: { attempt, jobName } }];
+    await writeEvents(transaction, row.id, at, events);
   });
 }
 

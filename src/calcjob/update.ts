@@ -87,7 +87,8 @@ function stillWaiting(
   now: number,
   nextPoll: number,
 ): Transition | undefined {
-  const absent = evidence.listed === undefined && info === undefined;
+  // Records with a word that we do not know tell no more than none.
+  const absent = evidence.listed === undefined && (info === undefined || info.state === 'unknown');
   const { absentSince, absentListings, ...kept } = state;
   const next: CalcJobState = absent
     ? { ...kept, absentSince: absentSince ?? now, absentListings: (absentListings ?? 0) + 1 }
