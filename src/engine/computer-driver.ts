@@ -1,41 +1,23 @@
 import type { CalcJobContext } from '../calcjob/context.js';
-import type { Job } from '../config/job.js';
 import { kill, killed } from '../calcjob/kill.js';
 import { parse } from '../calcjob/parse.js';
 import { retrieve } from '../calcjob/retrieve.js';
 import { submit } from '../calcjob/submit.js';
-import { update } from '../calcjob/update.js';
 import { upload } from '../calcjob/upload.js';
+import type { Job } from '../config/job.js';
 import { messageOf, WherryError } from '../errors.js';
 import type { Connection } from '../plugin/transport.js';
-import { callHooks, type LifecycleHooks } from '../process/hooks.js';
+import { callHooks } from '../process/hooks.js';
 import { runInProcess } from '../process/process-stack.js';
 import { amend, carryOut, stateOf, type Transition } from '../process/transition.js';
-import { writeEvents } from '../store/events.js';
-import { fenced, type Lease } from '../store/leases.js';
-import type { Repository } from '../store/repository.js';
-import type { Store } from '../store/store.js';
+import type { Lease } from '../store/leases.js';
 import type { ComputerRow, ProcessRow } from '../store/tables.js';
-import { waitAfter } from './backoff.js';
-import { dueRows, killIntents, pollIsDue, rowsInQueue } from './due-work.js';
+import { ComputerPoll, stopDriving } from './computer-poll.js';
+import type { DriverTools } from './driver-tools.js';
+import { dueRows, killIntents } from './due-work.js';
 import { consequenceOf } from './failure.js';
-import { gatherEvidence } from './job-manager.js';
 import { type LoadedComputer, loadComputer } from './loaded-computer.js';
 import { allowance } from './throttle.js';
-import { ComputerUnavailable, type TransportQueue } from './transport-queue.js';
-
-/** What drivers share. */
-export interface DriverTools {
-  readonly store: Store;
-  readonly repository: Repository;
-  readonly queue: TransportQueue;
-  readonly hooks: readonly LifecycleHooks[];
-  readonly now: () => number;
-  readonly random: () => number;
-  readonly nonce: () => string;
-  /** Called whenever something ended and there may be more to do. */
-  readonly wake: () => void;
-}
 
 /** Verbs in progress at once on one computer; the connection bounds their channels further. */
 const verbsAtOnce = 16;
@@ -55,13 +37,13 @@ export class ComputerDriver {
   readonly #stop = new AbortController();
   readonly #working = new Map<number, Work>();
   #computer: LoadedComputer;
-  #polling: Promise<void> | undefined;
-  #pollFailures = 0;
+  readonly #poll: ComputerPoll;
 
   private constructor(tools: DriverTools, lease: Lease, computer: LoadedComputer) {
     this.#tools = tools;
     this.lease = lease;
     this.#computer = computer;
+    this.#poll = new ComputerPoll(tools, lease, this.#stop, (row, transition) => this.#carryOut(row, transition));
   }
 
   static async create(tools: DriverTools, lease: Lease, row: ComputerRow): Promise<ComputerDriver> {
@@ -74,7 +56,7 @@ export class ComputerDriver {
 
   /** Is anything in progress? */
   get busy(): boolean {
-    return this.#working.size > 0 || this.#polling !== undefined;
+    return this.#working.size > 0 || this.#poll.busy;
   }
 
   /** Aborted with the reason when the lease was lost. */
@@ -98,7 +80,7 @@ export class ComputerDriver {
     if (room > 0) for (const row of await dueRows(store, this.computerId, stages, at, room, busy)) this.#start(row);
     if (blockedUntil === undefined) {
       await this.#startSubmissions(at);
-      await this.#startPoll(at);
+      await this.#poll.start(this.#computer, at);
     }
     return this.#nextDue(at, blockedUntil);
   }
@@ -108,7 +90,7 @@ export class ComputerDriver {
     this.#stop.abort(reason);
     for (const work of this.#working.values()) work.abort.abort(reason);
     await Promise.all([...this.#working.values()].map((work) => work.done));
-    await this.#polling;
+    await this.#poll.settled;
     await this.#tools.queue.close(this.computerId);
   }
 
@@ -154,81 +136,6 @@ export class ComputerDriver {
         { now: at, lease: this.lease },
       );
     }
-  }
-
-  async #startPoll(at: number): Promise<void> {
-    if (this.#polling !== undefined || at < this.#pollAllowedAt()) return;
-    if (!(await pollIsDue(this.#tools.store, this.computerId, at))) return;
-    this.#polling = this.#poll()
-      .catch((error: unknown) => this.#lostLease(error))
-      .finally(() => {
-        this.#polling = undefined;
-        this.#tools.wake();
-      });
-  }
-
-  #pollAllowedAt(): number {
-    const { row, limits } = this.#computer;
-    const extra = this.#pollFailures > 0 ? waitAfter(this.#pollFailures, 0.5, limits.minPollInterval) : 0;
-    return (row.polled_at ?? 0) + limits.minPollInterval + extra;
-  }
-
-  /** One listing for all jobs of the computer; what it means is decided row by row. */
-  async #poll(): Promise<void> {
-    const { store, queue, now } = this.#tools;
-    const began = now();
-    const rows = await rowsInQueue(store, this.computerId);
-    try {
-      const evidence = await queue.use(
-        this.#computer,
-        this.#stop.signal,
-        async (connection) => {
-          await store.updateTable('computers').set({ polled_at: now() }).where('id', '=', this.computerId).execute();
-          return gatherEvidence({ computer: this.#computer, connection, signal: this.#stop.signal }, rows);
-        },
-        1,
-      );
-      this.#pollFailures = 0;
-      const at = now();
-      const data = { jobs: rows.length, durationMs: at - began };
-      await writeEvents(store, null, at, [{ type: 'computer.polled', computerId: this.computerId, data }]);
-      const next = at + this.#computer.limits.minPollInterval;
-      const unchanged: number[] = [];
-      for (const row of rows) {
-        const transition = update(row, evidence.get(row.id) ?? {}, at, next);
-        if (transition === undefined && row.kill_requested_at === null) unchanged.push(row.id);
-        if (transition !== undefined) await this.#carryOut(row, transition);
-      }
-      await this.#postpone(unchanged, next);
-    } catch (error) {
-      await this.#pollFailed(error);
-    }
-  }
-
-  async #postpone(ids: readonly number[], dueAt: number): Promise<void> {
-    for (let start = 0; start < ids.length; start += 500) {
-      const chunk = ids.slice(start, start + 500);
-      await fenced(this.#tools.store, this.lease, (transaction) =>
-        transaction
-          .updateTable('processes')
-          .set({ due_at: dueAt })
-          .where('id', 'in', chunk)
-          .where('stage', '=', 'update')
-          .execute(),
-      );
-    }
-  }
-
-  /** A listing that failed says nothing about any job: only the next one is put off. */
-  async #pollFailed(error: unknown): Promise<void> {
-    if (this.#stop.signal.aborted) return;
-    if (error instanceof WherryError && error.code === 'lease-lost') throw error;
-    if (!(error instanceof ComputerUnavailable)) this.#pollFailures++;
-    const { store, now } = this.#tools;
-    const code = error instanceof WherryError ? error.code : 'internal';
-    await writeEvents(store, null, now(), [
-      { type: 'computer.poll-failed', computerId: this.computerId, data: { code, message: messageOf(error) } },
-    ]);
   }
 
   async #carryOutKills(): Promise<void> {
@@ -285,7 +192,7 @@ export class ComputerDriver {
       }
     };
     const done = work()
-      .catch((error: unknown) => this.#lostLease(error))
+      .catch((error: unknown) => stopDriving(this.#stop, error))
       .finally(() => {
         this.#working.delete(row.id);
         this.#tools.wake();
@@ -326,13 +233,6 @@ export class ComputerDriver {
     await amend(store, row.id, consequence.changes, { now: at, lease: this.lease, events: consequence.events });
   }
 
-  /** Another driver has taken over, or the store cannot be written: whatever is in progress here must stop. */
-  #lostLease(error: unknown): void {
-    const reason =
-      error instanceof WherryError ? error : new WherryError('store-failed', messageOf(error), { cause: error });
-    this.#stop.abort(reason);
-  }
-
   async #nextDue(at: number, blockedUntil: number | undefined): Promise<number | undefined> {
     const row = await this.#tools.store
       .selectFrom('processes')
@@ -341,10 +241,9 @@ export class ComputerDriver {
       .where('due_at', '>', at)
       .where('paused', '=', 0)
       .executeTakeFirst();
-    const poll = this.#polling === undefined && (await pollIsDue(this.#tools.store, this.computerId, at));
     const times = [
       row?.due === null || row?.due === undefined ? undefined : Number(row.due),
-      poll ? this.#pollAllowedAt() : undefined,
+      await this.#poll.nextAt(this.#computer, at),
       blockedUntil !== undefined && Number.isFinite(blockedUntil) ? blockedUntil : undefined,
     ].filter((time) => time !== undefined);
     return times.length === 0 ? undefined : Math.min(...times);

@@ -5,7 +5,8 @@ import type { LifecycleHooks } from '../process/hooks.js';
 import { writeEvents } from '../store/events.js';
 import { claimLease, leaseHolder, releaseLease, renewLease } from '../store/leases.js';
 import type { LeaseRow } from '../store/tables.js';
-import { ComputerDriver, type DriverTools } from './computer-driver.js';
+import { ComputerDriver } from './computer-driver.js';
+import type { DriverTools } from './driver-tools.js';
 import { computersWithWork } from './due-work.js';
 import type { Profile } from './profile.js';
 import { TransportQueue } from './transport-queue.js';
@@ -20,6 +21,9 @@ export interface EngineOptions {
 
 /** Milliseconds. A lease outlives several renewals; between steps intents of other programs are looked for. */
 const timing = { lease: 30_000, renewal: 8_000, heartbeat: 250 } as const;
+
+/** Errors of loading a computer that are its own and not this machine's. */
+const configurationErrors: ReadonlySet<string> = new Set(['bad-input', 'plugin-missing', 'plugin-broken']);
 
 /** A computer that another driver is working on. */
 export interface ForeignDriver {
@@ -103,13 +107,18 @@ export class Engine implements AsyncDisposable {
     await this.#renew();
     await this.#takeWork(computers);
     const times: number[] = [];
-    for (const driver of this.#drivers.values()) {
+    for (const driver of [...this.#drivers.values()]) {
       if (driver.stopped.aborted) {
         await this.#dismiss(driver, messageOf(driver.stopped.reason));
         continue;
       }
-      const next = await driver.step();
-      if (next !== undefined) times.push(next);
+      try {
+        const next = await driver.step();
+        if (next !== undefined) times.push(next);
+      } catch (error) {
+        await this.#dismiss(driver, messageOf(error));
+        await this.#cannotDrive(driver.computerId, error);
+      }
     }
     return times.length === 0 ? undefined : Math.min(...times);
   }
@@ -138,9 +147,9 @@ export class Engine implements AsyncDisposable {
 
   /** A computer whose plugin is missing or whose configuration is wrong is held for the user; others go on. */
   async #cannotDrive(computerId: number, error: unknown): Promise<void> {
+    if (!(error instanceof WherryError) || !configurationErrors.has(error.code)) throw error;
     const { store, now } = this.#tools;
-    const code = error instanceof WherryError ? error.code : 'internal';
-    const message = messageOf(error);
+    const { code, message } = error;
     const held = await store
       .updateTable('computers')
       .set({ hold: JSON.stringify({ code, message, since: now() }) })
