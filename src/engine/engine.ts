@@ -1,5 +1,5 @@
 import { randomBytes, randomUUID } from 'node:crypto';
-import { setImmediate as nextTurn } from 'node:timers/promises';
+import { setTimeout as delay, setImmediate as nextTurn } from 'node:timers/promises';
 import { messageOf, WherryError } from '../errors.js';
 import type { LifecycleHooks } from '../process/hooks.js';
 import { writeEvents } from '../store/events.js';
@@ -19,8 +19,12 @@ export interface EngineOptions {
   readonly nonce?: () => string;
 }
 
-/** Milliseconds. A lease outlives several renewals; between steps intents of other programs are looked for. */
-const timing = { lease: 30_000, renewal: 8_000, heartbeat: 250 } as const;
+/**
+ * Milliseconds. A lease outlives several renewals; between steps intents of other programs are looked for. Steps keep a
+ * distance, so that a thousand ends of verbs are not a thousand rounds of questions to the store: a job that is alone
+ * hardly ever waits for it, and verbs in progress keep the channels busy meanwhile.
+ */
+const timing = { lease: 30_000, renewal: 8_000, heartbeat: 250, distance: 25 } as const;
 
 /** Errors of loading a computer that are its own and not this machine's. */
 const configurationErrors: ReadonlySet<string> = new Set(['bad-input', 'plugin-missing', 'plugin-broken']);
@@ -42,6 +46,8 @@ export class Engine implements AsyncDisposable {
   #woken = false;
   #wakeUp: (() => void) | undefined;
   #renewed = 0;
+  /** When the last step began, by a clock that nobody sets. */
+  #stepped = 0;
 
   constructor(profile: Profile, options: EngineOptions = {}) {
     const { hooks = [], now = Date.now, random = Math.random, nonce = () => randomBytes(5).toString('hex') } = options;
@@ -104,6 +110,7 @@ export class Engine implements AsyncDisposable {
 
   async #step(computers: readonly number[] | undefined): Promise<number | undefined> {
     this.#woken = false;
+    this.#stepped = performance.now();
     await this.#renew();
     await this.#takeWork(computers);
     const times: number[] = [];
@@ -183,6 +190,12 @@ export class Engine implements AsyncDisposable {
    */
   async #sleep(until: number, signal: AbortSignal): Promise<void> {
     await nextTurn();
+    await this.#untilWoken(until, signal);
+    const rest = this.#stepped + timing.distance - performance.now();
+    if (rest > 0 && !signal.aborted) await delay(rest);
+  }
+
+  async #untilWoken(until: number, signal: AbortSignal): Promise<void> {
     if (this.#woken || signal.aborted) return;
     await new Promise<void>((resolve) => {
       const done = () => {
