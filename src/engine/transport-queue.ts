@@ -4,7 +4,7 @@ import { messageOf, WherryError } from '../errors.js';
 import type { Connection } from '../plugin/transport.js';
 import { writeEvents } from '../store/events.js';
 import type { Store } from '../store/store.js';
-import { waitAfter } from './backoff.js';
+import { backoff, waitAfter } from './backoff.js';
 import type { LoadedComputer } from './loaded-computer.js';
 
 export interface TransportQueueOptions {
@@ -107,28 +107,60 @@ export class TransportQueue implements AsyncDisposable {
   }
 
   async #connection(entry: Entry, computer: LoadedComputer, signal: AbortSignal): Promise<Connection> {
+    // Whoever still stood in the queue when it was closed must not open a connection that nobody would ever close.
+    entry.abort.signal.throwIfAborted();
     if (entry.connection !== undefined && !entry.connection.lost.aborted) return entry.connection;
-    entry.connection = undefined;
-    entry.opening ??= this.#open(entry, computer).finally(() => {
+    entry.opening ??= this.#reopen(entry, computer).finally(() => {
       entry.opening = undefined;
     });
     return abortable(entry.opening, signal);
   }
 
+  async #reopen(entry: Entry, computer: LoadedComputer): Promise<Connection> {
+    if (entry.connection !== undefined) await this.#lost(entry, computer, entry.connection);
+    return this.#open(entry, computer);
+  }
+
+  /**
+   * Waits until a connection may be begun and writes down that it is: of several drivers that wait for the same moment
+   * one begins, the others wait again.
+   * @returns when it began
+   */
+  async #turn(entry: Entry, computer: LoadedComputer): Promise<number> {
+    const { store, now } = this.#options;
+    const { id } = computer.row;
+    const interval = computer.limits.safeOpenInterval;
+    for (;;) {
+      const { opened_at, open_after, hold } = await store
+        .selectFrom('computers')
+        .select(['opened_at', 'open_after', 'hold'])
+        .where('id', '=', id)
+        .executeTakeFirstOrThrow();
+      if (hold !== null) throw heldError(computer.config.label, hold);
+      const at = now();
+      // Bounded, for a clock that was set back.
+      const wait = Math.max(
+        Math.min((opened_at ?? 0) + interval - at, interval),
+        Math.min((open_after ?? 0) - at, 2 * backoff.ceiling),
+      );
+      if (wait > 0) await delay(wait, undefined, { signal: entry.abort.signal });
+      const began = now();
+      const taken = await store
+        .updateTable('computers')
+        .set({ opened_at: began })
+        .where('id', '=', id)
+        .where('hold', 'is', null)
+        .where('opened_at', opened_at === null ? 'is' : '=', opened_at)
+        .where('open_after', open_after === null ? 'is' : '=', open_after)
+        .executeTakeFirst();
+      if (taken.numUpdatedRows === 1n) return began;
+    }
+  }
+
   async #open(entry: Entry, computer: LoadedComputer): Promise<Connection> {
     const { store, now } = this.#options;
     const { id } = computer.row;
-    const state = await store
-      .selectFrom('computers')
-      .select(['opened_at', 'open_after', 'hold'])
-      .where('id', '=', id)
-      .executeTakeFirstOrThrow();
-    if (state.hold !== null) throw heldError(computer.config.label, state.hold);
-    const earliest = Math.max(state.open_after ?? 0, (state.opened_at ?? 0) + computer.limits.safeOpenInterval);
-    const wait = Math.min(earliest - now(), Math.max(computer.limits.safeOpenInterval, 0) + openDeadline * 10);
-    if (wait > 0) await delay(wait, undefined, { signal: entry.abort.signal });
-    const began = now();
-    await store.updateTable('computers').set({ opened_at: began }).where('id', '=', id).execute();
+    const began = await this.#turn(entry, computer);
     try {
       const connection = await computer.transport.open(computer.connectionSettings, {
         timeout: openDeadline,
