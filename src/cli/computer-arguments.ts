@@ -1,5 +1,9 @@
 import type { Options } from 'yargs';
-import { messageOf } from '../errors.js';
+import type { ComputerConfig } from '../config/computer.js';
+import { issueAt, issuesError, type Origin } from '../config/issues.js';
+import { loadScheduler, loadTransport } from '../config/plugins.js';
+import { checkComputer } from '../config/resolve-computer.js';
+import { InputError, messageOf, WherryError } from '../errors.js';
 import { text, texts } from './command.js';
 import { usageError } from './errors.js';
 import { pairs } from './job-arguments.js';
@@ -49,6 +53,23 @@ export function computerOf(given: ComputerArguments, base: Readonly<Record<strin
     limits: merged(base.limits, given.limit, 'limit'),
   };
   return { ...base, ...Object.fromEntries(Object.entries(changes).filter(([, value]) => value !== undefined)) };
+}
+
+/** Loads the plugins of a computer and lets them check it; a plugin that is not there is bad input. */
+export async function checkNewComputer(config: ComputerConfig, origin: Origin = { source: '' }): Promise<void> {
+  await asInput(loadScheduler(config.scheduler), 'scheduler', origin);
+  await asInput(loadTransport(config.transport), 'transport', origin);
+  await checkComputer(config, origin);
+}
+
+async function asInput(loading: Promise<unknown>, key: string, origin: Origin): Promise<void> {
+  try {
+    await loading;
+  } catch (error) {
+    if (!(error instanceof WherryError) || error.code !== 'plugin-missing') throw error;
+    const { message, issues } = issuesError(origin.source, [issueAt(origin, [key], error.message)]);
+    throw new InputError(message, issues, error.hint === undefined ? {} : { hint: error.hint });
+  }
 }
 
 function merged(base: unknown, words: unknown, option: string): Record<string, unknown> | undefined {

@@ -94,6 +94,14 @@ function unmarked(value: unknown): unknown {
 function explained(error: unknown, given: object, entry: CommandEntry, command: AnyCommand): Error {
   if (error instanceof WherryError) return error;
   const help = `see: wherry ${entry.path.join(' ')} --help`;
+  const message = messageOf(error);
+  const lacking = /^Not enough arguments following: (.+)$/.exec(message)?.[1];
+  if (lacking !== undefined) {
+    return usageError(
+      `the option --${lacking} lacks its value`,
+      `a value that begins with a dash is written --${lacking}=-x`,
+    );
+  }
   const options = [...Object.keys(command.options), ...Object.keys(globalOptions), 'help'];
   const known = new Set([...options, ...Object.keys(command.positionals), 'h', '_', '$0']);
   const unknown = Object.keys(given).find((name) => !known.has(name));
@@ -103,14 +111,6 @@ function explained(error: unknown, given: object, entry: CommandEntry, command: 
   }
   const [extra] = '_' in given && Array.isArray(given._) ? given._ : [];
   if (extra !== undefined) return usageError(`one argument too many: "${unmarked(String(extra))}"`, help);
-  const message = messageOf(error);
   if (message.startsWith('Not enough non-option arguments')) return usageError(`missing: ${entry.usage}`, help);
-  const lacking = /^Not enough arguments following: (.+)$/.exec(message)?.[1];
-  if (lacking !== undefined) {
-    return usageError(
-      `the option --${lacking} lacks its value`,
-      `a value that begins with a dash is written --${lacking}=-x`,
-    );
-  }
   return usageError(message.charAt(0).toLowerCase() + message.slice(1), help);
 }

@@ -149,12 +149,13 @@ export async function computerNames(store: Store): Promise<ComputerNames> {
 
 /** A row of the store as other programs see it. */
 export function summaryOf(row: SummaryRow, computers: ComputerNames): ProcessSummary {
+  const { id, ...line } = lineOf(row, computers);
   return {
-    id: row.id,
+    id,
     uuid: row.uuid,
     type: row.kind,
     name: row.name,
-    ...lineOf(row, computers),
+    ...line,
     pausedReason: row.paused_reason,
     pausedAt: isoTime(row.paused_at),
     exitLabel: row.exit_label,

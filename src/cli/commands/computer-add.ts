@@ -1,11 +1,10 @@
 import { type ComputerConfig, computerSchema } from '../../config/computer.js';
 import { readComputerFile } from '../../config/computer-file.js';
 import { listPlugins } from '../../config/plugins.js';
-import { checkComputer } from '../../config/resolve-computer.js';
 import { validate } from '../../config/validate.js';
 import { addComputer } from '../../engine/computers.js';
 import { defineCommand, text } from '../command.js';
-import { anyComputerOption, computerOf, computerOptions } from '../computer-arguments.js';
+import { anyComputerOption, checkNewComputer, computerOf, computerOptions } from '../computer-arguments.js';
 import { usageError } from '../errors.js';
 import { ask, canAsk } from '../prompts.js';
 import { print, say } from '../terminal.js';
@@ -47,7 +46,7 @@ async function fromFile(given: Given, file: string): Promise<ComputerConfig> {
     throw usageError('--file stands alone', 'write everything into the file; only --label may be given with it');
   }
   const { config, origin } = await readComputerFile(file);
-  await checkComputer(config, origin);
+  await checkNewComputer(config, origin);
   const label = given.label ?? given.name;
   if (label === undefined) return config;
   return { ...config, label: validate({ label }, computerSchema.pick({ label: true }), { source: '' }).label };
@@ -63,7 +62,7 @@ async function fromOptions(given: Given): Promise<ComputerConfig> {
   };
   const asked = computerOf(given, base);
   const config = validate(canAsk() ? await completed(asked) : asked, computerSchema, { source: '' });
-  await checkComputer(config);
+  await checkNewComputer(config);
   return config;
 }
 

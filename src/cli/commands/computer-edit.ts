@@ -4,12 +4,11 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { type ComputerConfig, computerSchema } from '../../config/computer.js';
 import { readComputerFile, writeComputer } from '../../config/computer-file.js';
-import { checkComputer } from '../../config/resolve-computer.js';
 import { validate } from '../../config/validate.js';
 import { changeComputer, getComputer } from '../../engine/computers.js';
 import { WherryError } from '../../errors.js';
 import { defineCommand } from '../command.js';
-import { anyComputerOption, computerOf, computerOptions } from '../computer-arguments.js';
+import { anyComputerOption, checkNewComputer, computerOf, computerOptions } from '../computer-arguments.js';
 import { usageError } from '../errors.js';
 import { canAsk } from '../prompts.js';
 import { printable, say } from '../terminal.js';
@@ -43,7 +42,7 @@ async function byOptions(given: Parameters<typeof computerOf>[0], stored: Comput
   const { parse } = await import('yaml');
   const written = parse(writeComputer(stored)) as Record<string, unknown>;
   const config = validate(computerOf(given, written), computerSchema, { source: '' });
-  await checkComputer(config);
+  await checkNewComputer(config);
   return config;
 }
 
@@ -55,7 +54,7 @@ async function byEditor(stored: ComputerConfig): Promise<ComputerConfig> {
   await edit(file);
   try {
     const { config, origin } = await readComputerFile(file);
-    await checkComputer(config, origin);
+    await checkNewComputer(config, origin);
     await rm(folder, { recursive: true });
     return config;
   } catch (error) {
