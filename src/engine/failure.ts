@@ -58,7 +58,8 @@ function wait(row: ProcessRow, now: number, dueAt: number, reason: string): Cons
 function attempt(row: ProcessRow, error: WherryError, now: number, random: number): Consequence {
   const { code, message, hint } = error;
   const attempts = row.attempts + 1;
-  const givenUp = !error.transient || attempts >= backoff.attempts;
+  // A wish to kill is never given up: pausing would not stop it, and nobody would slow it down.
+  const givenUp = row.kill_requested_at === null && (!error.transient || attempts >= backoff.attempts);
   const nextAt = givenUp ? null : now + waitAfter(attempts, random);
   const events: NewEvent[] = [
     {

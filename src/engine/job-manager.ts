@@ -74,7 +74,7 @@ async function exitFiles(
     .map((row) => `show ${row.id} ${quote(`${row.remote_directory}/${ownFiles.exit}`)}`);
   // `read` without a process per file: a poll of thousands stays cheap for the login node.
   const script = [
-    'show() { if IFS= read -r code 2>/dev/null < "$2"; then echo "$1 $code"; fi; }',
+    'show() { if IFS= read -r code 2>/dev/null < "$2"; then printf "%s %s\\n" "$1" "$code"; fi; }',
     ...lines,
     'echo end',
   ];
@@ -84,8 +84,9 @@ async function exitFiles(
     signal,
   });
   const exits = new Map<number, number>();
-  for (const line of result.stdout.split('\n')) {
-    const [id, code] = line.split(' ');
+  // Only whole lines, and only of what was asked.
+  for (const line of result.stdout.split('\n').slice(0, -1)) {
+    const [, id, code] = /^(\d+) (\d+)$/.exec(line) ?? [];
     const exit = code === undefined ? undefined : parseExitFile(`${code}\n`);
     if (exit !== undefined) exits.set(Number(id), exit);
   }
