@@ -1,5 +1,4 @@
 import type { Options, PositionalOptions } from 'yargs';
-import { InputError } from '../errors.js';
 
 /** Options that every command takes. */
 export interface GlobalArguments {
@@ -50,12 +49,7 @@ export function defineCommand<const Positionals extends PositionalTable, const D
 
 /** An option that takes one text. */
 export function text(describe: string) {
-  return {
-    type: 'string',
-    requiresArg: true,
-    describe,
-    coerce: (value: string | readonly string[]) => onlyOne(value),
-  } as const satisfies Options;
+  return { type: 'string', requiresArg: true, describe } as const satisfies Options;
 }
 
 /** An option that may be given several times, one value each. */
@@ -79,8 +73,3 @@ export const idPositionals = {
 export const idPositional = {
   id: { type: 'string', demandOption: true, describe: 'number, uuid or the beginning of a uuid' },
 } as const satisfies PositionalTable;
-
-function onlyOne(value: string | readonly string[]): string {
-  if (typeof value === 'string') return value;
-  throw new InputError(`an option was given twice: ${value.join(' and ')}`, [], { hint: 'give it once' });
-}

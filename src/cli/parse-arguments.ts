@@ -1,7 +1,7 @@
 import yargs, { type Argv } from 'yargs';
 import { didYouMean } from '../config/nearest.js';
 import { messageOf, WherryError } from '../errors.js';
-import { type AnyCommand, text } from './command.js';
+import { type AnyCommand, type OptionTable, text } from './command.js';
 import type { CommandEntry } from './command-table.js';
 import { usageError } from './errors.js';
 
@@ -45,6 +45,7 @@ export async function parseArguments(
   });
   if (failure !== undefined) throw explained(failure, given, entry, command);
   if (output !== '') return { help: output };
+  refuseRepetition(given, command);
   const values = Object.fromEntries(Object.entries(given).map(([name, value]) => [name, unmarked(value)]));
   return { given: values as Given, command: command.takesCommand ? behind : [] };
 }
@@ -85,6 +86,16 @@ const globalOptions = {
   profile: text('the profile in it'),
 };
 
+/** An option that takes one value and was given several has none that is meant. */
+function refuseRepetition(given: object, command: AnyCommand): void {
+  const options: OptionTable = { ...command.options, ...globalOptions };
+  for (const [name, value] of Object.entries(given)) {
+    const option = Object.hasOwn(options, name) ? options[name] : undefined;
+    if (option === undefined || option.array || !Array.isArray(value)) continue;
+    throw usageError(`--${name} is given twice: ${value.join(' and ')}`, 'give it once');
+  }
+}
+
 function unmarked(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(unmarked);
   return typeof value === 'string' && value.startsWith(mark) ? value.slice(mark.length) : value;
@@ -110,7 +121,8 @@ function explained(error: unknown, given: object, entry: CommandEntry, command: 
     return usageError(`there is no option "${dashes}${unknown}"${didYouMean(unknown, options)}`, help);
   }
   const [extra] = '_' in given && Array.isArray(given._) ? given._ : [];
-  if (extra !== undefined) return usageError(`one argument too many: "${unmarked(String(extra))}"`, help);
+  if (extra !== undefined && message.startsWith('Unknown argument'))
+    return usageError(`one argument too many: "${unmarked(String(extra))}"`, help);
   if (message.startsWith('Not enough non-option arguments')) return usageError(`missing: ${entry.usage}`, help);
   return usageError(message.charAt(0).toLowerCase() + message.slice(1), help);
 }

@@ -29,7 +29,8 @@ async function dispatch(words: readonly string[], version: string): Promise<numb
   }
   const { leading, rest } = splitLeading(words);
   const [first, second] = rest;
-  if (first === '--version' || first === '-V') {
+  const end = rest.indexOf('--');
+  if (first === '-V' || (end === -1 ? rest : rest.slice(0, end)).includes('--version')) {
     print(version);
     return exitCodes.done;
   }
