@@ -1,6 +1,6 @@
 import type { ChildProcess } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
-import { until } from '../../../rigs/until.js';
+import { until } from '../../rigs/until.js';
 
 /** Is there a process of this number that is more than a zombie? */
 export async function alive(pid: number): Promise<boolean> {

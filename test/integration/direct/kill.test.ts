@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { until } from '../../../rigs/until.js';
+import { until } from '../../rigs/until.js';
 import { alive, readPid } from './processes.js';
 import { openQueue, type Queue } from './queue.js';
 import { shells } from './shells.js';

@@ -6,8 +6,8 @@ import type { ExecResult } from '../../../src/plugin.js';
 import { readCaptures } from '../../conformance/captures.js';
 import { type PbsStandIn, startPbsStandIn } from '../../rigs/pbs.js';
 import { until } from '../../rigs/until.js';
-import { alive } from '../schedulers/direct/processes.js';
-import { start } from '../schedulers/direct/queue.js';
+import { alive } from '../direct/processes.js';
+import { start } from '../direct/queue.js';
 
 type Tree = { readonly [key: string]: unknown };
 

@@ -1,8 +1,8 @@
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import direct from '../../../../schedulers/direct/index.js';
-import { until } from '../../../rigs/until.js';
+import direct from '../../../schedulers/direct/index.js';
+import { until } from '../../rigs/until.js';
 import { openQueue, type Queue, start } from './queue.js';
 import { shells } from './shells.js';
 

@@ -2,10 +2,10 @@ import { spawn } from 'node:child_process';
 import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import direct from '../../../../schedulers/direct/index.js';
-import type { Command, ExecResult, JobInfo, Resources } from '../../../../src/plugin.js';
-import { endedJobStates } from '../../../../src/plugin.js';
-import { until } from '../../../rigs/until.js';
+import direct from '../../../schedulers/direct/index.js';
+import type { Command, ExecResult, JobInfo, Resources } from '../../../src/plugin.js';
+import { endedJobStates } from '../../../src/plugin.js';
+import { until } from '../../rigs/until.js';
 
 export interface Run {
   readonly directory?: string;

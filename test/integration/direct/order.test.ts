@@ -1,8 +1,8 @@
 import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, describe, expect, test } from 'vitest';
-import direct from '../../../../schedulers/direct/index.js';
-import { until } from '../../../rigs/until.js';
+import direct from '../../../schedulers/direct/index.js';
+import { until } from '../../rigs/until.js';
 import { openQueue, type Queue, start } from './queue.js';
 import { shells } from './shells.js';
 
