@@ -4,6 +4,7 @@ import { messageOf, WherryError } from '../errors.js';
 import { type AnyCommand, type OptionTable, text } from './command.js';
 import type { CommandEntry } from './command-table.js';
 import { usageError } from './errors.js';
+import { terminalWidth } from './terminal.js';
 
 type Given = Parameters<AnyCommand['run']>[0];
 
@@ -58,7 +59,7 @@ function parserOf(entry: CommandEntry): Argv {
     .exitProcess(false)
     .version(false)
     .strict()
-    .wrap(process.stdout.isTTY ? Math.min(100, process.stdout.columns) : 100)
+    .wrap(Math.min(100, terminalWidth(process.stdout) ?? 100))
     .alias('help', 'h');
 }
 

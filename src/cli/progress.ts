@@ -1,7 +1,7 @@
 import type { ProcessSummary } from '../engine/views.js';
 import { nameOf, remark, stateText } from './process-text.js';
 import { cut } from './table.js';
-import { paintTalk, say } from './terminal.js';
+import { paintTalk, say, terminalWidth } from './terminal.js';
 
 /** Tells on stderr how processes get on. */
 export interface Progress extends Disposable {
@@ -39,8 +39,10 @@ export function startProgress(): Progress {
         if (summary.endedAt !== null || summaries.length <= fewProcesses) note(now);
       }
       if (!terminal) return;
+      const next = paintTalk.dim(cut(counts(summaries), (terminalWidth(process.stderr) ?? 80) - 1));
+      if (next === bottom) return;
       clear();
-      bottom = paintTalk.dim(cut(counts(summaries), Math.max(20, process.stderr.columns - 1)));
+      bottom = next;
       draw();
     },
     [Symbol.dispose]() {

@@ -34,6 +34,11 @@ function coloured(stream: NodeJS.WriteStream): boolean {
 export const paint = colors.createColors(coloured(process.stdout));
 export const paintTalk = colors.createColors(coloured(process.stderr));
 
+/** Cells in a line of a terminal; undefined for anything else, and for a terminal that does not tell its width. */
+export function terminalWidth(stream: NodeJS.WriteStream): number | undefined {
+  return stream.isTTY && stream.columns > 0 ? stream.columns : undefined;
+}
+
 /** Prints the result: stdout. The text must be printable already. */
 export function print(text: string): void {
   process.stdout.write(`${text}\n`);

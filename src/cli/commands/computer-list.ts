@@ -2,7 +2,7 @@ import { type ComputerView, computerView } from '../../engine/computer-view.js';
 import { listComputers } from '../../engine/computers.js';
 import { defineCommand, json } from '../command.js';
 import { formatTable } from '../table.js';
-import { paint, print, printable, printJson } from '../terminal.js';
+import { paint, print, printable, printJson, terminalWidth } from '../terminal.js';
 import { withProfile } from '../with-profile.js';
 
 export const command = defineCommand({
@@ -30,7 +30,7 @@ function printTable(views: readonly ComputerView[]): void {
       { title: 'WORK DIRECTORY', value: ({ config }) => printable(config.workDirectory) },
     ],
     views,
-    { width: process.stdout.isTTY ? process.stdout.columns : undefined, header: paint.bold },
+    { width: terminalWidth(process.stdout), header: paint.bold },
   );
   print(lines.join('\n'));
 }

@@ -7,7 +7,7 @@ import { defineCommand, flag, json, text, texts } from '../command.js';
 import { usageError } from '../errors.js';
 import { age, counted, paintState, remark, stateText } from '../process-text.js';
 import { type Column, formatTable } from '../table.js';
-import { paint, print, printable, printJson, say } from '../terminal.js';
+import { paint, print, printable, printJson, say, terminalWidth } from '../terminal.js';
 import { withProfile } from '../with-profile.js';
 
 interface Filter {
@@ -103,7 +103,7 @@ async function show(store: Store, lines: readonly ProcessLine[], all: boolean): 
     { title: 'REMARK', value: remark },
   ];
   if (lines.length > 0) {
-    const width = process.stdout.isTTY ? process.stdout.columns : undefined;
+    const width = terminalWidth(process.stdout);
     print(formatTable(columns, lines, { width, header: paint.bold }).join('\n'));
     return;
   }

@@ -11,7 +11,7 @@ import { jobOptions, readJobs } from '../job-arguments.js';
 import { counted, nameOf, paintState, remark, stateText, succeeded } from '../process-text.js';
 import { type Progress, startProgress } from '../progress.js';
 import { formatTable } from '../table.js';
-import { paint, print, printable, printJson, say } from '../terminal.js';
+import { paint, print, printable, printJson, say, terminalWidth } from '../terminal.js';
 import { withProfile } from '../with-profile.js';
 
 export const command = defineCommand({
@@ -74,7 +74,7 @@ function tellForeignDrivers(engine: Engine, progress: Progress, said: Set<number
 }
 
 function showResults(summaries: readonly ProcessSummary[]): void {
-  const width = process.stdout.isTTY ? process.stdout.columns : undefined;
+  const width = terminalWidth(process.stdout);
   const lines = formatTable<ProcessSummary>(
     [
       { title: 'ID', align: 'right', value: ({ id }) => String(id) },
