@@ -154,7 +154,7 @@ async function submitWait(
       waitingFor: limit.reason,
       since,
       next: 'it is submitted when there is room again',
-      details: [ahead === 0 ? 'it is the next' : `${ahead} others come before it`],
+      details: [['it is the next', 'one other comes before it'][ahead] ?? `${ahead} others come before it`],
     };
   }
   const waitingFor = row.waiting_for ?? 'its turn to submit';

@@ -43,7 +43,7 @@ export function below<Entry extends { readonly path: string }>(
 function noSuchFile(processId: number, role: string, asked: string, rows: readonly FileRow[]): WherryError {
   const hint =
     rows.length === 0
-      ? `it has no ${role}; other files: --inputs, --outputs or --remote`
+      ? `it has no ${role} at all; see: wherry explain ${processId}`
       : `see: wherry files ls ${processId}${role === 'inputs' ? ' --inputs' : ''}; on the computer: --remote`;
   return new WherryError('not-found', `process ${processId} has no file "${asked}" among its ${role}`, { hint });
 }
