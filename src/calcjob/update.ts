@@ -93,24 +93,26 @@ function stillWaiting(
   const next: CalcJobState = absent
     ? { ...kept, absentSince: absentSince ?? now, absentListings: (absentListings ?? 0) + 1 }
     : kept;
-  const waitingFor = absent ? 'a second source: the job is in no listing' : waitingReason(info);
+  // Reason, due time and failures of a process that is being killed belong to the cancel command.
+  const killing = row.kill_requested_at !== null;
+  const reason = absent ? 'a second source: the job is in no listing' : waitingReason(info);
+  const waitingFor = killing ? row.waiting_for : reason;
   const changed = waitingFor !== row.waiting_for;
   const checkpoint = writeState(next);
   const events = stateEvents(row, info);
-  const same = !changed && !absent && events.length === 0 && row.attempts === 0;
+  const same = !changed && !absent && events.length === 0 && (killing || row.attempts === 0);
   if (same && (row.checkpoint === null || row.checkpoint === checkpoint)) return undefined;
   return {
     to: 'waiting',
     stage: 'update',
-    dueAt: nextPoll,
+    dueAt: killing ? (row.due_at ?? nextPoll) : nextPoll,
     changes: {
       checkpoint,
       ...columnsOf(info),
       waiting_for: waitingFor,
       waiting_since: changed ? now : row.waiting_since,
       // A good listing ends any series of failures.
-      attempts: 0,
-      last_error: null,
+      ...(killing ? {} : { attempts: 0, last_error: null }),
     },
     events,
   };

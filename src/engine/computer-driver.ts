@@ -43,7 +43,13 @@ export class ComputerDriver {
     this.#tools = tools;
     this.lease = lease;
     this.#computer = computer;
-    this.#poll = new ComputerPoll(tools, lease, this.#stop, (row, transition) => this.#carryOut(row, transition));
+    this.#poll = new ComputerPoll(
+      tools,
+      lease,
+      this.#stop,
+      (row, transition) => this.#carryOut(row, transition),
+      (row, error) => this.#failed(row, error),
+    );
   }
 
   static async create(tools: DriverTools, lease: Lease, row: ComputerRow): Promise<ComputerDriver> {

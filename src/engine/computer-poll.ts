@@ -1,4 +1,4 @@
-import { update } from '../calcjob/update.js';
+import { type Evidence, update } from '../calcjob/update.js';
 import { messageOf, WherryError } from '../errors.js';
 import type { Transition } from '../process/transition.js';
 import { writeEvents } from '../store/events.js';
@@ -17,6 +17,7 @@ export class ComputerPoll {
   readonly #lease: Lease;
   readonly #stop: AbortController;
   readonly #carryOut: (row: ProcessRow, transition: Transition) => Promise<void>;
+  readonly #processFailed: (row: ProcessRow, error: unknown) => Promise<void>;
   #polling: Promise<void> | undefined;
   #failures = 0;
 
@@ -25,11 +26,13 @@ export class ComputerPoll {
     lease: Lease,
     stop: AbortController,
     carryOut: (row: ProcessRow, transition: Transition) => Promise<void>,
+    processFailed: (row: ProcessRow, error: unknown) => Promise<void>,
   ) {
     this.#tools = tools;
     this.#lease = lease;
     this.#stop = stop;
     this.#carryOut = carryOut;
+    this.#processFailed = processFailed;
   }
 
   get busy(): boolean {
@@ -83,13 +86,27 @@ export class ComputerPoll {
       const next = at + computer.limits.minPollInterval;
       const unchanged: number[] = [];
       for (const row of rows) {
-        const transition = update(row, evidence.get(row.id) ?? {}, at, next);
-        if (transition !== undefined) await this.#carryOut(row, transition);
-        else if (row.kill_requested_at === null) unchanged.push(row.id);
+        if (await this.#conclude(row, evidence.get(row.id) ?? {}, at, next)) unchanged.push(row.id);
       }
       await this.#postpone(unchanged, next);
     } catch (error) {
       await this.#failed(computer, error);
+    }
+  }
+
+  /**
+   * Carries out what the listing means for one process. Its own trouble keeps no other from being looked at.
+   * @returns true when nothing has changed
+   */
+  async #conclude(row: ProcessRow, evidence: Evidence, at: number, next: number): Promise<boolean> {
+    try {
+      const transition = update(row, evidence, at, next);
+      if (transition !== undefined) await this.#carryOut(row, transition);
+      return transition === undefined;
+    } catch (error) {
+      const movedMeanwhile = error instanceof WherryError && error.code === 'transition-refused';
+      if (!movedMeanwhile) await this.#processFailed(row, error);
+      return false;
     }
   }
 
@@ -102,6 +119,8 @@ export class ComputerPoll {
           .set({ due_at: dueAt })
           .where('id', 'in', chunk)
           .where('stage', '=', 'update')
+          // A wish to kill has a due time of its own.
+          .where('kill_requested_at', 'is', null)
           .execute(),
       );
     }

@@ -6,8 +6,10 @@ import {
   type Dialect,
   SqliteAdapter,
   SqliteDialect,
+  type SqliteDialectConfig,
   SqliteDriver,
 } from 'kysely';
+import { messageOf, WherryError } from '../errors.js';
 
 type Value = null | number | bigint | string | Uint8Array;
 
@@ -52,7 +54,7 @@ export function sqliteDialect(file: string): Dialect {
     createAdapter: () => new TransactionalAdapter(),
     createIntrospector: (db) => dialect.createIntrospector(db),
     createQueryCompiler: () => dialect.createQueryCompiler(),
-    createDriver: () => new WritingTransactions(config),
+    createDriver: () => new WritingTransactions(config, () => database.isTransaction),
   };
 }
 
@@ -65,6 +67,13 @@ class TransactionalAdapter extends SqliteAdapter {
 
 /** Our transactions write: taking the write lock at once makes them wait for each other and never fail half-way. */
 class WritingTransactions extends SqliteDriver {
+  readonly #isInTransaction: () => boolean;
+
+  constructor(config: SqliteDialectConfig, isInTransaction: () => boolean) {
+    super(config);
+    this.#isInTransaction = isInTransaction;
+  }
+
   override async acquireConnection(): Promise<DatabaseConnection> {
     const connection = await super.acquireConnection();
     return {
@@ -76,21 +85,47 @@ class WritingTransactions extends SqliteDriver {
   override async beginTransaction(connection: DatabaseConnection): Promise<void> {
     await connection.executeQuery(CompiledQuery.raw('begin immediate'));
   }
+
+  override async rollbackTransaction(connection: DatabaseConnection): Promise<void> {
+    // After some failures (disk full) SQLite has rolled back by itself; saying so would hide what went wrong.
+    if (this.#isInTransaction()) await super.rollbackTransaction(connection);
+  }
 }
 
-/** Repeats a statement that another writer keeps from beginning, while everything else in this program goes on. */
+/**
+ * Repeats a statement that another writer keeps from beginning, while everything else in this program goes on.
+ * Errors: a transient `store-failed` for what is wrong with this machine; any other error of the statement as it is.
+ */
 async function whenFree<T>(statement: () => Promise<T>): Promise<T> {
   const end = performance.now() + patience;
   for (;;) {
     try {
       return await statement();
     } catch (error) {
-      if (!isBusy(error) || performance.now() > end) throw error;
+      const name = errorName(error);
+      if (!troubles.has(name)) throw error;
+      if (name !== 'SQLITE_BUSY' || performance.now() > end) {
+        throw new WherryError('store-failed', `the database cannot be used now: ${messageOf(error)}`, {
+          transient: true,
+          hint: 'check the space and rights of the home of Wherry',
+          cause: error,
+        });
+      }
     }
     await delay(1 + Math.random() * 10);
   }
 }
 
-function isBusy(error: unknown): boolean {
-  return error instanceof Error && 'sqliteCodeName' in error && error.sqliteCodeName === 'SQLITE_BUSY';
+/** What is wrong with this machine and not with the statement, and can pass. */
+const troubles: ReadonlySet<string> = new Set([
+  'SQLITE_BUSY',
+  'SQLITE_FULL',
+  'SQLITE_IOERR',
+  'SQLITE_NOMEM',
+  'SQLITE_CANTOPEN',
+  'SQLITE_READONLY',
+]);
+
+function errorName(error: unknown): string {
+  return error instanceof Error && 'sqliteCodeName' in error ? String(error.sqliteCodeName) : '';
 }

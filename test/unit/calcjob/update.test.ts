@@ -190,9 +190,18 @@ describe('what a listing means for a job', () => {
 
     it.each<[string, Evidence]>([
       ['runs', { listed: info('running') }],
+      ['is completing', { listed: info('completing') }],
       ['is absent for a moment', {}],
     ])('it is not killed while its job %s', (_title, evidence) => {
       expect(update(doomed(), evidence, now, nextPoll)?.to ?? 'waiting').toBe('waiting');
+    });
+
+    it('its cancel command keeps its own time, reason and failures', () => {
+      const process = { ...doomed(), due_at: 42, attempts: 2, last_error: '{}', waiting_for: 'the end of its job' };
+      expect(update(process, { listed: info('running') }, now, nextPoll)).toBeUndefined();
+      const transition = update(process, { listed: info('completing') }, now, nextPoll);
+      expect(transition).toMatchObject({ dueAt: 42, changes: { waiting_for: 'the end of its job', waiting_since: 5 } });
+      expect(transition?.changes).not.toHaveProperty('attempts');
     });
   });
 });
