@@ -1,4 +1,3 @@
-import { stat } from 'node:fs/promises';
 import { ensureProfile, locateProfile, type ProfileLocation } from '../config/home.js';
 import { Repository } from '../store/repository.js';
 import { openStore, type Store } from '../store/store.js';
@@ -19,20 +18,19 @@ export interface ProfileOptions {
 }
 
 /**
- * Opens a profile. The first opening creates it, with the computer `localhost` (transport local, scheduler direct).
+ * Opens a profile. The first opening creates it. A profile without any computer gets `localhost` (transport local,
+ * scheduler direct).
  * Errors: `bad-input` for a home that cannot be used, `store-newer`, `store-failed`.
  */
 export async function openProfile(options: ProfileOptions = {}): Promise<Profile> {
   const location = locateProfile(options, process.env);
   await ensureProfile(location);
-  const isNew = await stat(location.storeFile).then(
-    () => false,
-    () => true,
-  );
   const store = await openStore(location.storeFile);
   try {
-    if (isNew) {
-      // Only the first opening needs the schemas: every other command starts without them.
+    // Looked for each time: the program that made the store may have ended before it added the computer.
+    const computer = await store.selectFrom('computers').select('id').limit(1).executeTakeFirst();
+    if (computer === undefined) {
+      // Only now are the schemas needed: every other command starts without them.
       const { localhost } = await import('./localhost.js');
       await addComputer(store, localhost(location), { unlessExists: true });
     }
