@@ -258,6 +258,9 @@ describe('the engine', () => {
       { what: 'three that wait', interval: 5 },
     );
     expect(waiting.every((row) => row.waiting_for?.includes('maxQueued'))).toBe(true);
+    await until(() => cluster().jobs.length === 2, { what: 'the two that are allowed', interval: 5 });
+    const listings = cluster().count('fake-list');
+    await until(() => cluster().count('fake-list') > listings + 2, { what: 'more listings', interval: 5 });
     expect(cluster().jobs).toHaveLength(2);
     finishQuickly();
     await until(async () => (await endedCount()) === 5, { what: 'all five', interval: 5 });

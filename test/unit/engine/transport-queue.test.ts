@@ -135,7 +135,17 @@ describe('the transport queue', () => {
 
   describe('keeps the safe interval', () => {
     const interval = 80;
-    const gaps = () => transport.opened.slice(1).map((at, index) => at - (transport.opened[index] ?? 0));
+    /** When each opening began as the store has it: what comes between that and the transport differs by load. */
+    let began: number[];
+    const gaps = () => began.slice(1).map((at, index) => at - (began[index] ?? 0));
+
+    beforeEach(() => {
+      began = [];
+      transport.onOpen = async () => {
+        began.push(Number((await row()).opened_at));
+        return transport.cluster.connect();
+      };
+    });
 
     it('between its own openings', async () => {
       const computer = await computerWith({ safeOpenInterval: interval });
@@ -152,7 +162,7 @@ describe('the transport queue', () => {
       const at = Date.now();
       await rig.store.updateTable('computers').set({ opened_at: at }).execute();
       await newQueue().use(computer, signal, list);
-      expect((transport.opened[0] ?? 0) - at).toBeGreaterThanOrEqual(interval - 2);
+      expect((began[0] ?? 0) - at).toBeGreaterThanOrEqual(interval - 2);
     });
 
     it('among several queues that want to open at the same moment', async () => {
