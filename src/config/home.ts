@@ -57,13 +57,21 @@ export async function ensureProfile(location: ProfileLocation): Promise<void> {
 
 /** Node's own recursive mkdir never ends where a parent exists and takes no entries, as in /proc or under autofs. */
 async function makeDirectory(path: string): Promise<void> {
+  const failure = await failureToMake(path);
+  if (failure === undefined) return;
+  if (errnoOf(failure) !== 'ENOENT') throw failure;
+  if (!(await stat(dirname(path)).catch(() => undefined))) await makeDirectory(dirname(path));
+  // Another program may have made the parent meanwhile: only a second failure says that it takes no entries.
+  const second = await failureToMake(path);
+  if (second !== undefined) throw second;
+}
+
+async function failureToMake(path: string): Promise<unknown> {
   try {
     await mkdir(path, { mode: 0o700 });
+    return undefined;
   } catch (error) {
-    if (errnoOf(error) === 'EEXIST' && (await stat(path)).isDirectory()) return;
-    if (errnoOf(error) !== 'ENOENT' || (await stat(dirname(path)).catch(() => undefined))) throw error;
-    await makeDirectory(dirname(path));
-    await makeDirectory(path);
+    return errnoOf(error) === 'EEXIST' && (await stat(path)).isDirectory() ? undefined : error;
   }
 }
 

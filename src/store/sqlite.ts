@@ -126,6 +126,18 @@ const troubles: ReadonlySet<string> = new Set([
   'SQLITE_READONLY',
 ]);
 
+/** SQLite's own words, for errors that come without the code: those of statements that return rows. */
+const nameOfText: Readonly<Record<string, string>> = {
+  'database is locked': 'SQLITE_BUSY',
+  'database or disk is full': 'SQLITE_FULL',
+  'disk I/O error': 'SQLITE_IOERR',
+  'out of memory': 'SQLITE_NOMEM',
+  'unable to open database file': 'SQLITE_CANTOPEN',
+  'attempt to write a readonly database': 'SQLITE_READONLY',
+};
+
 function errorName(error: unknown): string {
-  return error instanceof Error && 'sqliteCodeName' in error ? String(error.sqliteCodeName) : '';
+  if (!(error instanceof Error)) return '';
+  if ('sqliteCodeName' in error) return String(error.sqliteCodeName);
+  return nameOfText[error.message] ?? '';
 }

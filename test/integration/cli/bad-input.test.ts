@@ -128,6 +128,14 @@ describe('the home', () => {
     expect(outcome.stderr).toContain(`${file} is a file, but Wherry needs a directory there`);
   });
 
+  it('may be made by several first commands at once', async () => {
+    const environment = { WHERRY_HOME: path.join(wherry.folder, 'new-home') };
+    const words = ['submit', '--computer', 'localhost', '--', 'true'];
+    const outcomes = await Promise.all(Array.from({ length: 6 }, () => wherry.run(words, { environment })));
+    expect(outcomes.map(({ stderr }) => stderr)).toEqual(Array(6).fill(''));
+    expect(outcomes.map(({ text }) => Number(text)).sort()).toEqual([1, 2, 3, 4, 5, 6]);
+  });
+
   it('is WHERRY_HOME unless --home is given, before or behind the command', async () => {
     const other = path.join(wherry.folder, 'other-home');
     const status = async (...words: string[]) => JSON.parse(await wherry.succeed(words)) as { home: string };
