@@ -1,10 +1,14 @@
+import { commandLine } from './command-line.js';
+import { isolatedJob } from './isolated-job.js';
+import { largeFile } from './large-file.js';
 import type { Measurement } from './measurement.js';
 import { printResult, saveResults } from './report.js';
 import { describeSetUp } from './set-up.js';
+import { smallFiles } from './small-files.js';
 import { throughput } from './throughput.js';
 
 /** `node main.js [NAME…]`: runs the named measurements, or all, prints their tables and keeps them as JSON. */
-const measurements: readonly Measurement[] = [throughput];
+const measurements: readonly Measurement[] = [isolatedJob, smallFiles, largeFile, throughput, commandLine];
 
 const names = process.argv.slice(2);
 const unknown = names.filter((name) => !measurements.some((measurement) => measurement.name === name));

@@ -9,7 +9,7 @@ export async function describeSetUp(): Promise<SetUp> {
   return {
     node: process.version,
     OpenSSH: await firstLine(['ssh', '-V'], /OpenSSH_\S+/),
-    Slurm: await firstLine(['sbatch', '--version'], /[\d.]+/),
+    Slurm: await firstLine(['slurmctld', '-V'], /(?<=slurm\S* )[\d.]+/),
     rsync: await firstLine(['rsync', '--version'], /(?<=version )[\d.]+/),
     cores: `${availableParallelism()} (${cpus()[0]?.model.trim() ?? 'unknown'})`,
     memory: `${Math.round(totalmem() / 2 ** 30)} GiB`,
