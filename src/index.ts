@@ -10,9 +10,10 @@
  * console.log(await getProcess(profile, id));
  * @module
  */
-export type { Job, JobInput } from './config/job.js';
+
 export type { ComputerConfig, Limits } from './config/computer.js';
 export { readComputerFile, writeComputer } from './config/computer-file.js';
+export type { Job, JobInput } from './config/job.js';
 export { readJobFile } from './config/job-file.js';
 export { type ComputerView, computerView } from './engine/computer-view.js';
 export { addComputer, changeComputer, getComputer, listComputers, removeComputer } from './engine/computers.js';

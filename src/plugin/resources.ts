@@ -12,7 +12,11 @@ export const resourceFields = {
   cpusPerTask: count(100_000),
   gpusPerNode: count(10_000),
   /** Bytes: at least 1 MiB, at most 1 PiB. */
-  memoryPerNode: z.int().min(2 ** 20).max(2 ** 50).optional(),
+  memoryPerNode: z
+    .int()
+    .min(2 ** 20)
+    .max(2 ** 50)
+    .optional(),
   /** Seconds: at most 10 years. */
   walltime: z.number().min(1).max(315_360_000).optional(),
 };

@@ -86,11 +86,7 @@ export function lifeCycle(name: string, open: () => Promise<LifeCycleRig>): void
       const files = Object.fromEntries(
         Array.from({ length: 200 }, (_, index) => [`folder ${index % 7}/file-${index}`, randomBytes(index * 40)]),
       );
-      const row = await profile.submit(
-        computer,
-        { command: ['true'], retrieve: ['folder*/**'] },
-        await inputs(files),
-      );
+      const row = await profile.submit(computer, { command: ['true'], retrieve: ['folder*/**'] }, await inputs(files));
       const [ended] = await profile.drive([row]);
       expect(ended).toMatchObject({ state: 'finished', exit_status: 0 });
       const got = await outputs(row.id);

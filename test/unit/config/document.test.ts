@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
-import { jobSchema } from '../../../src/config/job.js';
 import { computerSchema } from '../../../src/config/computer.js';
 import { readDocument } from '../../../src/config/document.js';
+import { jobSchema } from '../../../src/config/job.js';
 import { InputError } from '../../../src/errors.js';
 
 const job = (text: string) => readDocument(text, { source: 'job.yaml', schema: jobSchema });

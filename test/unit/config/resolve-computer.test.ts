@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { jobSchema } from '../../../src/config/job.js';
 import { readComputerText } from '../../../src/config/computer-file.js';
 import { readCheckedDocument } from '../../../src/config/document.js';
+import { jobSchema } from '../../../src/config/job.js';
 import { loadScheduler } from '../../../src/config/plugins.js';
 import { checkComputer, checkJob } from '../../../src/config/resolve-computer.js';
 
