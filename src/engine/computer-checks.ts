@@ -67,8 +67,8 @@ async function roundTrip(context: TestContext): Promise<Finding> {
 
 /** What a start-up file prints disturbs programs that read a shell's output. */
 async function loginShell(context: TestContext): Promise<Finding> {
-  const { stdout, stderr } = await run(context, ':');
-  const noise = `${stdout}${stderr}`.trim();
+  const { stdout, stderr, noise: startUp = '' } = await run(context, ':');
+  const noise = `${startUp}${stdout}${stderr}`.trim();
   if (noise === '') return { detail: 'prints nothing of its own' };
   return {
     detail: `prints ${JSON.stringify(noise.slice(0, 200))} in front of every command`,

@@ -23,6 +23,8 @@ export interface ExecResult {
   readonly exitCode: number | null;
   readonly signal: string | null;
   readonly durationMs: number;
+  /** The beginning of what start-up files of the login shell printed before the command; it is in no other field. */
+  readonly noise?: string;
 }
 
 /** Bounds of one transfer. */

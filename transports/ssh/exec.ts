@@ -70,12 +70,14 @@ class RunningCommand {
     );
     if (!this.#out.started) throw this.#neverStarted(exitCode);
     if (!this.#out.inDirectory) throw this.#noDirectory();
+    const noise = this.#noise();
     return {
       stdout: text(this.#stdout),
       stderr: text(this.#stderr),
       exitCode,
       signal,
       durationMs: this.#duration(),
+      ...(noise === '' ? {} : { noise }),
     };
   }
 
@@ -150,8 +152,12 @@ class RunningCommand {
     });
   }
 
+  #noise(): string {
+    return printable(`${this.#out.noise}\n${this.#error.noise}`).trim().slice(0, 1_000);
+  }
+
   #neverStarted(exitCode: number | null): WherryError {
-    const noise = printable(`${this.#out.noise}\n${this.#error.noise}`).slice(0, 1_000);
+    const noise = this.#noise();
     const said = noise === '' ? 'it printed nothing' : `it said: ${noise}`;
     return new WherryError(
       'command-failed',
