@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { ComputerConfig } from '../config/computer.js';
 import { nearest } from '../config/nearest.js';
 import { InputError, WherryError } from '../errors.js';
+import { type NewEvent, writeEvents } from '../store/events.js';
 import type { Store } from '../store/store.js';
 import type { ComputerRow } from '../store/tables.js';
 
@@ -49,17 +50,25 @@ export async function listComputers(store: Store): Promise<ComputerRow[]> {
   return store.selectFrom('computers').selectAll().orderBy('label').execute();
 }
 
-/** Replaces the configuration; a running driver takes it over at its next step. The label cannot change. */
+/**
+ * Replaces the configuration and lifts a hold; a running driver takes it over at its next step. The label cannot change.
+ */
 export async function changeComputer(store: Store, row: ComputerRow, config: ComputerConfig): Promise<ComputerRow> {
   if (config.label !== row.label) {
     throw new InputError(`the label "${row.label}" cannot be changed`, [], { hint: 'add a second computer instead' });
   }
-  return store
-    .updateTable('computers')
-    .set({ config: JSON.stringify(config), updated_at: Date.now(), hold: null, open_after: null, open_failures: 0 })
-    .where('id', '=', row.id)
-    .returningAll()
-    .executeTakeFirstOrThrow();
+  const now = Date.now();
+  return store.transaction().execute(async (transaction) => {
+    const changed = await transaction
+      .updateTable('computers')
+      .set({ config: JSON.stringify(config), updated_at: now, hold: null, open_after: null, open_failures: 0 })
+      .where('id', '=', row.id)
+      .returningAll()
+      .executeTakeFirstOrThrow();
+    const released: NewEvent = { type: 'computer.released', computerId: row.id, data: {} };
+    await writeEvents(transaction, null, now, row.hold === null ? [] : [released]);
+    return changed;
+  });
 }
 
 /** Removes a computer that no process belongs to. Errors: `bad-input` otherwise. */

@@ -88,7 +88,14 @@ export class TransportQueue implements AsyncDisposable {
     clearTimeout(entry.idle);
     entry.abort.abort(new WherryError('aborted', 'the connection is being closed'));
     const opening = await entry.opening?.catch(() => undefined);
-    await (entry.connection ?? opening)?.close();
+    await this.#end(computerId, entry.connection ?? opening, 'it is no longer needed here');
+  }
+
+  async #end(computerId: number, connection: Connection | undefined, reason: string): Promise<void> {
+    if (connection === undefined) return;
+    await connection.close();
+    const { store, now } = this.#options;
+    await writeEvents(store, null, now(), [{ type: 'computer.closed', computerId, data: { reason } }]);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -246,7 +253,7 @@ export class TransportQueue implements AsyncDisposable {
       if (entry.users > 0) return;
       const { connection } = entry;
       entry.connection = undefined;
-      connection?.close().catch((error: unknown) => {
+      this.#end(computer.row.id, connection, 'it was not used for a while').catch((error: unknown) => {
         process.emitWarning(`closing the connection to ${computer.config.label} failed: ${messageOf(error)}`);
       });
     }, this.#options.linger ?? 30_000);

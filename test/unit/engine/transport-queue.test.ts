@@ -370,7 +370,7 @@ describe('the transport queue', () => {
       expect((await settled).map(({ status }) => status)).toEqual(['rejected', 'rejected']);
       expect(transport.opened).toHaveLength(1);
       expect(transport.cluster.connections.map(({ closed }) => closed)).toEqual([true]);
-      expect(await events()).toEqual(['computer.opened']);
+      expect(await events()).toEqual(['computer.opened', 'computer.closed']);
     });
 
     it('can be used again', async () => {
