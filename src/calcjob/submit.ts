@@ -84,6 +84,7 @@ async function ask(context: CalcJobContext, submission: SubmissionRow): Promise<
     workDirectory,
     options,
   });
+  const ending = `# the end of ${submission.job_name}`;
   const text = renderScript({
     job,
     computer: computer.config,
@@ -93,9 +94,9 @@ async function ask(context: CalcJobContext, submission: SubmissionRow): Promise<
   });
   let result: ExecResult;
   try {
-    result = await connection.exec(submitScript(command, script, ownFiles.marker(submission.attempt)), {
+    result = await connection.exec(submitScript(command, script, ending, ownFiles.marker(submission.attempt)), {
       directory,
-      stdin: text,
+      stdin: `${text}${ending}\n`,
       timeout: deadlines.scheduler,
       signal,
     });
@@ -111,18 +112,26 @@ async function ask(context: CalcJobContext, submission: SubmissionRow): Promise<
 /** What a connection says instead of beginning a command. */
 const neverRan: ReadonlySet<string> = new Set(['back-pressure', 'file-missing', 'unsafe-path']);
 
-/** One command: script into place, submission, reply into the marker by rename, reply to us. */
-function submitScript(command: Command, script: string, marker: string): string {
+/**
+ * One command: script into place, submission, reply into the marker by rename, reply to us. A connection that is lost
+ * looks like the end of the script, so that only one with its ending is submitted. Each process counts on a login node.
+ */
+function submitScript(command: Command, script: string, ending: string, marker: string): string {
   const errors = `${marker}.stderr`;
   const input = command.stdin === undefined ? '</dev/null' : `<<'WHERRY_INPUT'\n${command.stdin}\nWHERRY_INPUT`;
   // sbatch may sleep and retry for minutes; what comes so late would look like a job that never was.
+  // Nothing that the site exports by another name is changed for the job.
   return [
-    `cat > ${quote(script)}.part && chmod 700 ${quote(script)}.part && mv ${quote(script)}.part ${quote(script)} || exit ${noScript}`,
-    'limit=; command -v timeout >/dev/null 2>&1 && limit="timeout 60"',
-    `reply=$($limit ${commandLine(command.words)} 2>${quote(errors)} ${input}\n)`,
-    'code=$?',
-    `{ printf '%s\\n%s\\n%s\\n' "$code" "$reply" ${quote(stderrMark)}; cat ${quote(errors)}; } > ${quote(marker)}.part &&`,
-    `mv ${quote(marker)}.part ${quote(marker)} && cat ${quote(marker)}`,
+    `wherry_script=$(cat) && case $wherry_script in *${quote(`\n${ending}`)}) ;; *) exit ${noScript} ;; esac &&`,
+    `  printf '%s\\n' "$wherry_script" > ${quote(script)} && chmod 700 ${quote(script)} || exit ${noScript}`,
+    'wherry_limit=; command -v timeout >/dev/null 2>&1 && wherry_limit="timeout 60"',
+    `wherry_reply=$($wherry_limit ${commandLine(command.words)} 2>${quote(errors)} ${input}\n)`,
+    'wherry_code=$?',
+    'wherry_tell() {',
+    `  printf '%s\\n%s\\n%s\\n' "$wherry_code" "$wherry_reply" ${quote(stderrMark)}`,
+    `  [ ! -s ${quote(errors)} ] || cat ${quote(errors)}`,
+    '}',
+    `wherry_tell > ${quote(marker)}.part && mv ${quote(marker)}.part ${quote(marker)} && wherry_tell`,
   ].join('\n');
 }
 
