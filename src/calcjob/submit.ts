@@ -191,7 +191,8 @@ async function recover(context: CalcJobContext, submission: SubmissionRow): Prom
   const found = scheduler.parseFind(await runCommand(connection, find, signal));
   const job = found.find((info) => info.name === undefined || info.name === submission.job_name);
   if (job !== undefined) return { kind: 'accepted', jobId: job.id };
-  const settled = submission.intended_at + scheduler.settleTime * 1000;
+  // The command that was sent may have gone on without us until its own limit; what it did shows a while after that.
+  const settled = submission.intended_at + deadlines.scheduler + scheduler.settleTime * 1000;
   if (context.now() < settled) {
     throw await unknown(context, submission, `neither marker, queue nor accounting know ${submission.job_name} yet`);
   }

@@ -3,12 +3,13 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { Engine } from '../../../src/engine/engine.js';
 import { type Cluster, startCluster } from '../../rigs/cluster.js';
+import { executeOrFail } from '../../rigs/command.js';
 import { type SlowCommands, slowCommands } from '../../rigs/slow-commands.js';
 import { until } from '../../rigs/until.js';
 
 const driver = path.resolve('test/rigs/dying-driver.js');
+const commandLine = path.resolve('dist/src/cli/main.js');
 
 describe('the driver is killed by -9', () => {
   let cluster: Cluster;
@@ -34,16 +35,15 @@ describe('the driver is killed by -9', () => {
     return { child, ended };
   }
 
-  /** Passes, as cron makes them, until the process has ended. */
-  async function passUntilEnded(id: number) {
+  /** `wherry tick`, as cron calls it, until the process has ended. */
+  async function tickUntilEnded(id: number) {
     const row = await until(
       async () => {
-        await using engine = new Engine(cluster.profile);
-        await engine.pass(AbortSignal.timeout(60_000));
+        await executeOrFail([process.execPath, commandLine, '--home', cluster.profile.location.home, 'tick']);
         const now = await cluster.row(id);
         return now.ended_at !== null && now;
       },
-      { what: 'the process to end by passes', timeout: 60_000, interval: 250 },
+      { what: 'the process to end by ticks', timeout: 60_000, interval: 250 },
     );
     return row;
   }
@@ -58,7 +58,7 @@ describe('the driver is killed by -9', () => {
     async (deadly) => {
       const row = await cluster.submit(cluster.computer, { command: ['sh', '-c', 'echo ran >> runs; cat runs'] });
       expect(await startDriver(deadly).ended).toBe('SIGKILL');
-      const ended = await passUntilEnded(row.id);
+      const ended = await tickUntilEnded(row.id);
       expect(ended).toMatchObject({ state: 'finished', exit_status: 0, attempts: 0 });
       expect(await cluster.output(row.id, 'stdout.txt')).toBe('ran\n');
       await until(async () => (await jobsNamed(row.id)).length > 0, { what: 'accounting' });
@@ -75,7 +75,7 @@ describe('the driver is killed by -9', () => {
     expect(await ended).toBe('SIGKILL');
     await slow.release('sbatch');
     expect(await cluster.row(row.id)).toMatchObject({ stage: 'submit', job_id: null });
-    expect(await passUntilEnded(row.id)).toMatchObject({ state: 'finished', exit_status: 0 });
+    expect(await tickUntilEnded(row.id)).toMatchObject({ state: 'finished', exit_status: 0 });
     expect(await cluster.output(row.id, 'stdout.txt')).toBe('ran\n');
     await until(async () => (await jobsNamed(row.id)).length > 0, { what: 'accounting' });
     expect(await jobsNamed(row.id)).toHaveLength(1);

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { CalcJobContext } from '../../../src/calcjob/context.js';
+import { type CalcJobContext, deadlines } from '../../../src/calcjob/context.js';
 import { kill } from '../../../src/calcjob/kill.js';
 import { submit, waitingForUnknown } from '../../../src/calcjob/submit.js';
 import { computerSchema } from '../../../src/config/computer.js';
@@ -154,7 +154,7 @@ describe('submitting', () => {
   it('stays unknown until the settle time is over, then submits once more under a new name', async () => {
     loseRequest();
     await expect(submit(context)).rejects.toMatchObject({ code: 'submission-unknown' });
-    now += 9_999;
+    now += deadlines.scheduler + 9_999;
     await again();
     await expect(submit(context)).rejects.toMatchObject({ code: 'submission-unknown' });
     expect(cluster.count('fake-submit')).toBe(1);
@@ -322,7 +322,7 @@ describe('submitting', () => {
       loseRequest();
       await expect(submit(context)).rejects.toMatchObject({ code: 'submission-unknown' });
       await expect(kill(await withKill())).rejects.toMatchObject({ code: 'submission-unknown' });
-      now += 10_000;
+      now += deadlines.scheduler + 10_000;
       expect(await kill(await again())).toMatchObject({ to: 'killed' });
       expect(cluster.count('fake-submit')).toBe(1);
     });
