@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
-import { stringify } from 'yaml';
+import { parse, stringify } from 'yaml';
 import { formatDuration, parseDuration } from '../plugin/units.js';
 import { type ComputerConfig, computerSchema, type Limits } from './computer.js';
 import { readCheckedDocument } from './document.js';
@@ -37,7 +37,11 @@ export function writeComputer(config: ComputerConfig): string {
     .map((key): [string, unknown] => [key, config[key as keyof ComputerConfig]])
     .filter(([key, value]) => always.has(key) || !isDeepStrictEqual(value, defaults[key]))
     .map(([key, value]) => [key, key === 'limits' ? writtenLimits(config.limits) : value]);
-  return stringify(Object.fromEntries(entries), { lineWidth: 0, aliasDuplicateObjects: false });
+  const value: unknown = Object.fromEntries(entries);
+  const style = { lineWidth: 0, aliasDuplicateObjects: false };
+  const text = stringify(value, style);
+  // Blocks read well, but one of blank lines alone does not keep its blanks.
+  return isDeepStrictEqual(parse(text), value) ? text : stringify(value, { ...style, blockQuote: false });
 }
 
 const intervals: ReadonlySet<string> = new Set(['minPollInterval', 'safeOpenInterval'] satisfies (keyof Limits)[]);

@@ -45,6 +45,12 @@ const config = fc.record(
   { requiredKeys: ['label', 'transport', 'scheduler', 'workDirectory'] },
 );
 
+it('keeps the blanks of a text of blank lines', () => {
+  const input = { label: 'a', transport: 't', scheduler: 's', workDirectory: '/scratch/', description: ' \n' };
+  const computer: ComputerConfig = computerSchema.parse(input);
+  expect(readComputerText(writeComputer(computer), 'text').config).toEqual(computer);
+});
+
 it('writes what reads back to the same', () => {
   fc.assert(
     fc.property(config, (input) => {
