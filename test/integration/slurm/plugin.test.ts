@@ -5,6 +5,7 @@ import { parseAccounting } from '../../../schedulers/slurm/parse.js';
 import type { Command, JobHeader, JobInfo, SubmitOutcome } from '../../../src/plugin.js';
 import { waitUntil } from '../../rigs/daemon.js';
 import { type Slurm, startSlurm } from '../../rigs/slurm.js';
+import { isRoot } from '../../rigs/test-user.js';
 
 let slurm: Slurm;
 let started: number;
@@ -127,9 +128,13 @@ describe('a real Slurm', () => {
     }
   });
 
+  it('refuses: partition of a group', async ({ skip }) => {
+    if (!isRoot) skip('who runs Slurm may use every partition');
+    expect((await submit({ queue: 'priv' })).outcome).toMatchObject({ kind: 'refused', reason: 'permanent' });
+  });
+
   it.each([
     ['unknown partition', { queue: 'nosuch' }, { reason: 'permanent' }],
-    ['partition of a group', { queue: 'priv' }, { reason: 'permanent' }],
     ['unknown account', { account: 'nosuch' }, { reason: 'permanent', exitStatus: 131 }],
     ['unknown qos', { qos: 'nosuch' }, { reason: 'permanent' }],
     ['unknown feature', { constraint: 'nosuch' }, { reason: 'permanent' }],
