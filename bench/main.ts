@@ -26,7 +26,8 @@ console.log(
     .join('\n')}\n`,
 );
 for (const measurement of chosen) {
+  const { 'load before': load = '' } = await describeSetUp();
   const result = await measurement.run();
   printResult(measurement, result);
-  await saveResults(measurement, result, setUp);
+  await saveResults(measurement, result, { ...setUp, 'load before': load });
 }

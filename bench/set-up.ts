@@ -1,10 +1,10 @@
-import { availableParallelism, cpus, release, totalmem } from 'node:os';
+import { availableParallelism, cpus, loadavg, release, totalmem } from 'node:os';
 import { execute } from '../test/rigs/command.js';
 
 /** What the figures of a run hang on. */
 export type SetUp = Readonly<Record<string, string>>;
 
-/** Versions of everything that takes part, and the machine. */
+/** Versions of everything that takes part, the machine, and how much else it had to do: a busy one gives bad figures. */
 export async function describeSetUp(): Promise<SetUp> {
   return {
     node: process.version,
@@ -14,6 +14,7 @@ export async function describeSetUp(): Promise<SetUp> {
     cores: `${availableParallelism()} (${cpus()[0]?.model.trim() ?? 'unknown'})`,
     memory: `${Math.round(totalmem() / 2 ** 30)} GiB`,
     kernel: release(),
+    'load before': (loadavg()[0] ?? 0).toFixed(1),
   };
 }
 

@@ -7,7 +7,7 @@ import { interleaved, type Measurement, ratios, seconds } from './measurement.js
 import { startPeers } from './open-ssh.js';
 import { makeSmallFiles, openSsh } from './trees.js';
 
-const few = { count: 200, size: 4096, rounds: 7, scpRounds: 1 };
+const few = { count: 200, size: 4096, rounds: 11, scpRounds: 1 };
 const many = { count: 2000, size: 4096, rounds: 7 };
 const timeout = { timeout: 120_000 };
 
