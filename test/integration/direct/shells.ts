@@ -16,7 +16,8 @@ function findBusybox(): string | undefined {
         execFileSync(file, ['true']);
         return true;
       } catch (error) {
-        if ((error as NodeJS.ErrnoException).code === 'ENOENT') return false;
+        const { code } = error as NodeJS.ErrnoException;
+        if (code === 'ENOENT' || code === 'EACCES') return false;
         throw error;
       }
     });
