@@ -14,7 +14,7 @@ import type { Lease } from '../store/leases.js';
 import type { ComputerRow, ProcessRow } from '../store/tables.js';
 import { ComputerPoll, stopDriving } from './computer-poll.js';
 import type { DriverTools } from './driver-tools.js';
-import { dueRows, killIntents } from './due-work.js';
+import { dueRows, killIntents, unsettledRows } from './due-work.js';
 import { consequenceOf } from './failure.js';
 import { type LoadedComputer, loadComputer } from './loaded-computer.js';
 import { allowance } from './throttle.js';
@@ -125,10 +125,13 @@ export class ComputerDriver {
 
   async #startSubmissions(at: number): Promise<void> {
     const { store } = this.#tools;
+    const busy = () => [...this.#working.keys()];
+    const places = () => verbsAtOnce - this.#working.size;
+    const unsettled = await unsettledRows(store, this.computerId, at, Math.max(0, places()), busy());
+    for (const row of unsettled) this.#start(row);
     const submitting = [...this.#working.values()].filter((work) => work.stage === 'submit').length;
-    const room = verbsAtOnce - this.#working.size;
-    if (room <= 0) return;
-    const rows = await dueRows(store, this.computerId, ['submit'], at, room, [...this.#working.keys()]);
+    if (places() <= 0) return;
+    const rows = await dueRows(store, this.computerId, ['submit'], at, places(), busy());
     if (rows.length === 0) return;
     const allowed = await allowance(store, this.#computer, at);
     const count = Math.max(0, allowed.count - submitting);

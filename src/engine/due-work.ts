@@ -22,6 +22,33 @@ export async function dueRows(
   return query.orderBy('priority', 'desc').orderBy('due_at').orderBy('id').limit(limit).execute();
 }
 
+/**
+ * Due rows whose last submission may have reached the scheduler. Each takes up its place among the queued jobs already,
+ * so that none of them may wait for a place: where they take up all, nobody would ever find out and free one.
+ */
+export async function unsettledRows(
+  store: Store,
+  computerId: number,
+  now: number,
+  limit: number,
+  except: readonly number[],
+): Promise<ProcessRow[]> {
+  const rows = await store
+    .selectFrom('submissions')
+    .innerJoin('processes', 'processes.id', 'submissions.process_id')
+    .selectAll('processes')
+    .distinct()
+    .where('submissions.outcome', '=', 'intended')
+    .where('processes.computer_id', '=', computerId)
+    .where('processes.stage', '=', 'submit')
+    .where('processes.due_at', '<=', now)
+    .where('processes.paused', '=', 0)
+    .where('processes.kill_requested_at', 'is', null)
+    .orderBy('processes.due_at')
+    .execute();
+  return rows.filter(({ id }) => !except.includes(id)).slice(0, limit);
+}
+
 /** Rows of a computer whose job the scheduler has. A paused process is looked after as well: its job runs on. */
 export async function rowsInQueue(store: Store, computerId: number): Promise<ProcessRow[]> {
   return store

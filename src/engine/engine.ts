@@ -17,6 +17,10 @@ export interface EngineOptions {
   readonly now?: () => number;
   readonly random?: () => number;
   readonly nonce?: () => string;
+  /** Waits until a moment of `now`, or until the signal comes; never fails. By default time passes by itself. */
+  readonly sleep?: (until: number, signal: AbortSignal) => Promise<void>;
+  /** Most milliseconds between two steps. */
+  readonly heartbeat?: number;
 }
 
 /**
@@ -39,6 +43,8 @@ export interface ForeignDriver {
 export class Engine implements AsyncDisposable {
   readonly #profile: Profile;
   readonly #tools: DriverTools;
+  readonly #heartbeat: number;
+  readonly #simulatedSleep: EngineOptions['sleep'];
   readonly #owner = randomUUID();
   readonly #drivers = new Map<number, ComputerDriver>();
   readonly #foreign = new Map<number, ForeignDriver>();
@@ -53,10 +59,17 @@ export class Engine implements AsyncDisposable {
     const { hooks = [], now = Date.now, random = Math.random, nonce = () => randomBytes(5).toString('hex') } = options;
     const { store, repository } = profile;
     this.#profile = profile;
+    this.#heartbeat = options.heartbeat ?? timing.heartbeat;
+    this.#simulatedSleep = options.sleep;
     this.#tools = {
       store,
       repository,
-      queue: new TransportQueue({ store, now, random }),
+      queue: new TransportQueue({
+        store,
+        now,
+        random,
+        ...(options.sleep === undefined ? {} : { sleep: options.sleep }),
+      }),
       hooks,
       now,
       random,
@@ -86,7 +99,7 @@ export class Engine implements AsyncDisposable {
     while (!options.signal.aborted && !(await options.until())) {
       const next = await this.#step(options.computers);
       await this.#sleep(
-        Math.min(next ?? Number.POSITIVE_INFINITY, this.#tools.now() + timing.heartbeat),
+        Math.min(next ?? Number.POSITIVE_INFINITY, this.#tools.now() + this.#heartbeat),
         options.signal,
       );
     }
@@ -98,7 +111,7 @@ export class Engine implements AsyncDisposable {
       const next = await this.#step(undefined);
       const busy = [...this.#drivers.values()].some((driver) => driver.busy);
       if (signal.aborted || (!busy && (next === undefined || next > this.#tools.now()))) return;
-      await this.#sleep(Math.min(next ?? Number.POSITIVE_INFINITY, this.#tools.now() + timing.heartbeat), signal);
+      await this.#sleep(Math.min(next ?? Number.POSITIVE_INFINITY, this.#tools.now() + this.#heartbeat), signal);
     }
   }
 
@@ -190,9 +203,18 @@ export class Engine implements AsyncDisposable {
    */
   async #sleep(until: number, signal: AbortSignal): Promise<void> {
     await nextTurn();
+    if (this.#simulatedSleep !== undefined) return this.#sleepSimulated(this.#simulatedSleep, until, signal);
     await this.#untilWoken(until, signal);
     const rest = this.#stepped + timing.distance - performance.now();
     if (rest > 0 && !signal.aborted) await delay(rest);
+  }
+
+  async #sleepSimulated(sleep: NonNullable<EngineOptions['sleep']>, until: number, signal: AbortSignal): Promise<void> {
+    if (this.#woken || signal.aborted) return;
+    const woken = new AbortController();
+    this.#wakeUp = () => woken.abort();
+    await sleep(until, AbortSignal.any([signal, woken.signal]));
+    this.#wakeUp = undefined;
   }
 
   async #untilWoken(until: number, signal: AbortSignal): Promise<void> {

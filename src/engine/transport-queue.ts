@@ -13,6 +13,8 @@ export interface TransportQueueOptions {
   readonly random: () => number;
   /** Milliseconds that an unused connection stays open. */
   readonly linger?: number;
+  /** Waits until a moment of `now` or the signal; by default time passes by itself. */
+  readonly sleep?: (until: number, signal: AbortSignal) => Promise<void>;
 }
 
 /** Milliseconds until an opening must have succeeded. */
@@ -150,7 +152,7 @@ export class TransportQueue implements AsyncDisposable {
         Math.min((opened_at ?? 0) + interval - at, interval),
         Math.min((open_after ?? 0) - at, 2 * backoff.ceiling),
       );
-      if (wait > 0) await delay(wait, undefined, { signal: entry.abort.signal });
+      if (wait > 0) await this.#pause(at + wait, wait, entry.abort.signal);
       const began = now();
       const taken = await store
         .updateTable('computers')
@@ -162,6 +164,14 @@ export class TransportQueue implements AsyncDisposable {
         .executeTakeFirst();
       if (taken.numUpdatedRows === 1n) return began;
     }
+  }
+
+  /** Errors: the reason of the signal. */
+  async #pause(until: number, wait: number, signal: AbortSignal): Promise<void> {
+    const { sleep } = this.#options;
+    if (sleep === undefined) return delay(wait, undefined, { signal });
+    await sleep(until, signal);
+    signal.throwIfAborted();
   }
 
   async #open(entry: Entry, computer: LoadedComputer): Promise<Connection> {

@@ -1,0 +1,82 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
+
+interface Sleeper {
+  readonly until: number;
+  readonly wake: () => void;
+}
+
+/** Turns of the event loop without any news after which everybody is taken to be waiting. */
+const quietTurns = 3;
+/** Turns after which even a busy machine is taken to be waiting: its timers may be those of others. */
+const busyTurns = 5_000;
+/** Turns without news and without sleepers after which nothing can be expected any more. */
+const stuckTurns = 2_000_000;
+
+/** A clock that stands still while anything is at work, and jumps to the next moment somebody waits for. */
+export class VirtualClock {
+  readonly #sleepers = new Set<Sleeper>();
+  #now: number;
+  #news = 0;
+
+  /** @param start milliseconds since the epoch */
+  constructor(start = Date.UTC(2026, 0, 1)) {
+    this.#now = start;
+  }
+
+  /** Milliseconds since the epoch. */
+  readonly now = (): number => this.#now;
+
+  /** Waits until a moment of this clock, or until the signal comes; never fails. */
+  readonly sleep = async (until: number, signal?: AbortSignal): Promise<void> => {
+    this.#news++;
+    if (signal?.aborted) return;
+    await new Promise<void>((resolve) => {
+      const wake = () => {
+        this.#news++;
+        this.#sleepers.delete(sleeper);
+        signal?.removeEventListener('abort', wake);
+        resolve();
+      };
+      const sleeper = { until, wake };
+      this.#sleepers.add(sleeper);
+      signal?.addEventListener('abort', wake, { once: true });
+    });
+  };
+
+  /** Goes on to the next moment that somebody waits for; false when nobody waits. */
+  advance(): boolean {
+    if (this.#sleepers.size === 0) return false;
+    const next = Math.min(...[...this.#sleepers].map(({ until }) => until));
+    this.#now = Math.max(this.#now, next);
+    for (const sleeper of [...this.#sleepers]) if (sleeper.until <= this.#now) sleeper.wake();
+    return true;
+  }
+
+  /** Moves the clock while `work` goes on, whenever everybody waits for it. Errors: those of `work`. */
+  async during<T>(work: Promise<T>): Promise<T> {
+    const progress = { ended: false };
+    const end = () => {
+      progress.ended = true;
+    };
+    work.then(end, end);
+    const foreignTimers = activeResources('Timeout');
+    const isMachineBusy = () => activeResources('FSReq') > 0 || activeResources('Timeout') > foreignTimers;
+    let turns = 0;
+    let quiet = 0;
+    let news = this.#news;
+    while (!progress.ended) {
+      await nextTurn();
+      turns = news === this.#news ? turns + 1 : 0;
+      quiet = turns > 0 && (turns > busyTurns || !isMachineBusy()) ? quiet + 1 : 0;
+      news = this.#news;
+      if (turns > stuckTurns) throw new Error('the work waits for something that is not of the virtual clock');
+      if (quiet >= quietTurns) this.advance();
+    }
+    return work;
+  }
+}
+
+/** Files being read or written, timers of no length about to end: those are work and no waiting. */
+function activeResources(kind: string): number {
+  return process.getActiveResourcesInfo().filter((name) => name.startsWith(kind)).length;
+}

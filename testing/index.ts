@@ -1,0 +1,14 @@
+/**
+ * A simulated cluster for tests, as `wherry/testing`: an engine that is given its transport, its clock and a seed does
+ * the same each time.
+ * @module
+ */
+export { VirtualClock } from './clock.js';
+export { type ClusterOptions, SimulatedCluster } from './cluster.js';
+export type { Answer, Books, Dialect, Question, ShownJob } from './dialect.js';
+export type { Fault, FaultRule, Operation } from './faults.js';
+export { type Program, type ProgramRun, simulate } from './job-script.js';
+export type { SimulatedJob, SimulatedState } from './queue.js';
+export { draw, seededRandom } from './random.js';
+export { slurmDialect } from './slurm.js';
+export { simulatedTransport } from './transport.js';
