@@ -1,4 +1,4 @@
-import { availableParallelism, cpus, loadavg, release, totalmem } from 'node:os';
+import { availableParallelism, cpus, loadavg, totalmem } from 'node:os';
 import { execute } from '../test/rigs/command.js';
 
 /** What the figures of a run hang on. */
@@ -13,7 +13,6 @@ export async function describeSetUp(): Promise<SetUp> {
     rsync: await firstLine(['rsync', '--version'], /(?<=version )[\d.]+/),
     cores: `${availableParallelism()} (${cpus()[0]?.model.trim() ?? 'unknown'})`,
     memory: `${Math.round(totalmem() / 2 ** 30)} GiB`,
-    kernel: release(),
     'load before': (loadavg()[0] ?? 0).toFixed(1),
   };
 }

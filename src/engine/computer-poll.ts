@@ -3,6 +3,7 @@ import { messageOf, WherryError } from '../errors.js';
 import type { Transition } from '../process/transition.js';
 import { writeEvents } from '../store/events.js';
 import { fenced, type Lease } from '../store/leases.js';
+import type { StoreTransaction } from '../store/store.js';
 import type { ProcessRow } from '../store/tables.js';
 import { waitAfter } from './backoff.js';
 import type { DriverTools } from './driver-tools.js';
@@ -113,7 +114,7 @@ export class ComputerPoll {
   async #postpone(ids: readonly number[], dueAt: number): Promise<void> {
     for (let start = 0; start < ids.length; start += 500) {
       const chunk = ids.slice(start, start + 500);
-      await fenced(this.#tools.store, this.#lease, (transaction) =>
+      const write = (transaction: StoreTransaction) =>
         transaction
           .updateTable('processes')
           .set({ due_at: dueAt })
@@ -121,8 +122,8 @@ export class ComputerPoll {
           .where('stage', '=', 'update')
           // A wish to kill has a due time of its own.
           .where('kill_requested_at', 'is', null)
-          .execute(),
-      );
+          .execute();
+      await fenced(this.#tools.store, this.#lease, write, { repeatable: true });
     }
   }
 

@@ -46,7 +46,7 @@ export async function carryOut(
   }
   const { now, lease } = context;
   const changes = columnsOf(row, transition, now);
-  return fenced(store, lease, async (transaction) => {
+  const write = async (transaction: StoreTransaction) => {
     let update = transaction.updateTable('processes').set(changes).where('id', '=', row.id).where('state', '=', from);
     update = row.stage === null ? update.where('stage', 'is', null) : update.where('stage', '=', row.stage);
     const updated = await update.returningAll().executeTakeFirst();
@@ -54,7 +54,13 @@ export async function carryOut(
     await writeEvents(transaction, row.id, now, eventsOf(row, from, transition));
     await transition.also?.(transaction);
     return updated;
-  });
+  };
+  return fenced(store, lease, write, byDriver(lease));
+}
+
+/** A driver can do its verbs again after a loss of power; what a person asked for is asked once. */
+function byDriver(lease: Lease | undefined): { repeatable: boolean } {
+  return { repeatable: lease !== undefined };
 }
 
 /**
@@ -67,7 +73,7 @@ export async function amend(
   changes: ProcessChanges,
   context: { readonly now: number; readonly lease?: Lease | undefined; readonly events?: readonly NewEvent[] },
 ): Promise<boolean> {
-  return fenced(store, context.lease, async (transaction) => {
+  const write = async (transaction: StoreTransaction) => {
     const updated = await transaction
       .updateTable('processes')
       .set({ ...changes, updated_at: context.now })
@@ -77,7 +83,8 @@ export async function amend(
     if (updated.numUpdatedRows === 0n) return false;
     await writeEvents(transaction, id, context.now, context.events ?? []);
     return true;
-  });
+  };
+  return fenced(store, context.lease, write, byDriver(context.lease));
 }
 
 /** The typed state of a row. */

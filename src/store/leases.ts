@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { WherryError } from '../errors.js';
-import type { Store, StoreTransaction } from './store.js';
+import { repeatableTransaction, type Store, type StoreTransaction } from './store.js';
 import type { LeaseRow } from './tables.js';
 
 /** Proof that its holder may work on something. Writes that carry it fail once somebody else has taken over. */
@@ -81,8 +81,9 @@ export async function fenced<T>(
   store: Store,
   lease: Lease | undefined,
   work: (transaction: StoreTransaction) => Promise<T>,
+  options: { readonly repeatable?: boolean } = {},
 ): Promise<T> {
-  return store.transaction().execute(async (transaction) => {
+  const checked = async (transaction: StoreTransaction) => {
     if (lease !== undefined) {
       const held = await transaction
         .updateTable('leases')
@@ -95,7 +96,8 @@ export async function fenced<T>(
         throw new WherryError('lease-lost', `another driver has taken over ${lease.name}`);
     }
     return work(transaction);
-  });
+  };
+  return options.repeatable ? repeatableTransaction(store, checked) : store.transaction().execute(checked);
 }
 
 /** The living holder of a lease, if there is one. */

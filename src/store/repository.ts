@@ -125,8 +125,15 @@ export class Repository {
   }
 }
 
+/** Bytes up to which a file is read at once: a stream for each of many small ones keeps the memory's keeper busy. */
+const smallFile = 4 * 2 ** 20;
+
 async function hashOf(file: string): Promise<StoredContent> {
   const hash = createHash('sha256');
+  if ((await stat(file)).size <= smallFile) {
+    const content = await readFile(file);
+    return { sha256: hash.update(content).digest('hex'), size: content.byteLength };
+  }
   for await (const chunk of createReadStream(file, { highWaterMark: 2 ** 20 })) hash.update(chunk);
   return { sha256: hash.digest('hex'), size: (await stat(file)).size };
 }

@@ -5,12 +5,15 @@ import {
   type DatabaseConnection,
   type Dialect,
   SqliteAdapter,
+  type SqliteDatabase,
   SqliteDialect,
   type SqliteDialectConfig,
   SqliteDriver,
+  type SqliteStatement,
 } from 'kysely';
 import { messageOf, WherryError } from '../errors.js';
 
+type Database = InstanceType<typeof DatabaseSync>;
 type Value = null | number | bigint | string | Uint8Array;
 
 /** Milliseconds that a statement waits for another writer. */
@@ -18,7 +21,7 @@ const patience = 20_000;
 
 /**
  * Kysely's dialect over the built-in-style SQLite interface. WAL lets readers and one writer work at once;
- * `synchronous = FULL` makes a committed submission intent survive a loss of power.
+ * `synchronous = FULL` makes what is committed survive a loss of power (see `repeatableTransaction` for what need not).
  */
 export function sqliteDialect(file: string): Dialect {
   const database = new DatabaseSync(file);
@@ -33,28 +36,40 @@ export function sqliteDialect(file: string): Dialect {
     database.close();
     throw error;
   }
-  const config = {
-    database: {
-      close: () => database.close(),
-      prepare: (sql: string) => {
-        const statement = database.prepare(sql);
-        const values = (parameters: readonly unknown[]) => parameters as Value[];
-        return {
-          reader: statement.columns().length > 0,
-          all: (parameters: readonly unknown[]) => statement.all(...values(parameters)),
-          run: (parameters: readonly unknown[]) => statement.run(...values(parameters)),
-          iterate: (parameters: readonly unknown[]) =>
-            statement.iterate(...values(parameters)) as IterableIterator<unknown>,
-        };
-      },
-    },
-  };
+  const config = { database: { close: () => database.close(), prepare: preparing(database) } };
   const dialect = new SqliteDialect(config);
   return {
     createAdapter: () => new TransactionalAdapter(),
     createIntrospector: (db) => dialect.createIntrospector(db),
     createQueryCompiler: () => dialect.createQueryCompiler(),
     createDriver: () => new WritingTransactions(config, () => database.isTransaction),
+  };
+}
+
+/** Statements that are kept prepared; the engine says the same few again and again. */
+const keptStatements = 200;
+
+function preparing(database: Database): SqliteDatabase['prepare'] {
+  const kept = new Map<string, SqliteStatement>();
+  return (sql) => {
+    const statement = kept.get(sql) ?? prepare(database, sql);
+    // The one that was asked for last stands last, so that the first is the one to go.
+    kept.delete(sql);
+    kept.set(sql, statement);
+    const [oldest] = kept.keys();
+    if (kept.size > keptStatements && oldest !== undefined) kept.delete(oldest);
+    return statement;
+  };
+}
+
+function prepare(database: Database, sql: string): SqliteStatement {
+  const statement = database.prepare(sql);
+  const values = (parameters: readonly unknown[]) => parameters as Value[];
+  return {
+    reader: statement.columns().length > 0,
+    all: (parameters) => statement.all(...values(parameters)),
+    run: (parameters) => statement.run(...values(parameters)),
+    iterate: (parameters) => statement.iterate(...values(parameters)) as IterableIterator<unknown>,
   };
 }
 

@@ -1,4 +1,4 @@
-import { Kysely, type Migration, Migrator, type Transaction } from 'kysely';
+import { Kysely, type Migration, Migrator, sql, type Transaction } from 'kysely';
 import { messageOf, WherryError } from '../errors.js';
 import { migrations } from './migrations.js';
 import { sqliteDialect } from './sqlite.js';
@@ -72,4 +72,22 @@ async function appliedMigrations(store: Store, file: string): Promise<string[]> 
 /** Parses a JSON column. */
 export function fromJson<T>(text: string | null): T | undefined {
   return text === null ? undefined : (JSON.parse(text) as T);
+}
+
+/**
+ * A transaction that a loss of power may undo, because whoever reads the state before it does the same work again. It
+ * does not wait for the disk. A later ordinary transaction makes it durable too: what is lost is always the newest.
+ */
+export async function repeatableTransaction<T>(
+  store: Store,
+  work: (transaction: StoreTransaction) => Promise<T>,
+): Promise<T> {
+  return store.connection().execute(async (connection) => {
+    await sql`pragma synchronous = normal`.execute(connection);
+    try {
+      return await connection.transaction().execute(work);
+    } finally {
+      await sql`pragma synchronous = full`.execute(connection);
+    }
+  });
 }
