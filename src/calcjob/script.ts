@@ -68,11 +68,12 @@ const endingSignals = { HUP: 1, INT: 2, QUIT: 3, USR1: 10, USR2: 12, ALRM: 14, T
 
 function exitFile(): string[] {
   return [
-    `rm -f ${ownFiles.exit}`,
+    `[ ! -e ${ownFiles.exit} ] || rm -f ${ownFiles.exit}`,
     'wherry_status=',
     'wherry_exit() {',
     '  wherry_code=$?',
-    `  printf '%s\\n' "\${wherry_status:-$wherry_code}" > ${ownFiles.exit}.part && mv ${ownFiles.exit}.part ${ownFiles.exit}`,
+    // One write of one line: a reader that sees less than the line takes it for nothing.
+    `  printf '%s\\n' "\${wherry_status:-$wherry_code}" > ${ownFiles.exit}`,
     '}',
     'trap wherry_exit EXIT',
     ...Object.entries(endingSignals).map(([name, number]) => `trap 'exit ${128 + number}' ${name}`),
