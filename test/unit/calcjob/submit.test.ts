@@ -1,3 +1,8 @@
+import { spawnSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type CalcJobContext, deadlines } from '../../../src/calcjob/context.js';
 import { kill } from '../../../src/calcjob/kill.js';
@@ -149,6 +154,33 @@ describe('submitting', () => {
     expect(await commit()).toMatchObject({ job_id: '101' });
     expect(cluster.count('fake-find')).toBe(1);
     expect(cluster.count('fake-submit')).toBe(1);
+  });
+
+  it('submits no script that arrived only in part, wherever the line broke', async () => {
+    const directory = await mkdtemp(path.join(tmpdir(), 'wherry-cut-'));
+    await mkdir(path.join(directory, '.wherry'));
+    await writeFile(path.join(directory, 'fake-submit'), '#!/bin/sh\n: > called\necho accepted 101\n', { mode: 0o755 });
+    const sent: { script: string; input: string }[] = [];
+    cluster.intercept = (script, { stdin }) => {
+      if (script.includes('fake-submit')) sent.push({ script, input: String(stdin) });
+      return undefined;
+    };
+    await submit(context);
+    const [{ script, input } = { script: '', input: '' }] = sent;
+    const run = (text: string) =>
+      spawnSync('sh', ['-c', script], {
+        cwd: directory,
+        input: text,
+        env: { PATH: `${directory}:${process.env.PATH}` },
+        encoding: 'utf8',
+      });
+    const called = () => existsSync(path.join(directory, 'called'));
+    const cuts = [0, 1, Math.floor(input.length / 2), input.length - 2];
+    for (const cut of cuts) expect(run(input.slice(0, cut)).status, `cut at ${cut}`).not.toBe(0);
+    expect(called()).toBe(false);
+    expect(run(input)).toMatchObject({ status: 0, stdout: expect.stringContaining('accepted 101') });
+    expect(called()).toBe(true);
+    await rm(directory, { recursive: true });
   });
 
   it('stays unknown until the settle time is over, then submits once more under a new name', async () => {
