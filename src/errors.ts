@@ -32,6 +32,9 @@ export const errorCodes = {
   'checkpoint-unreadable': 'The saved state of a process cannot be read by this version.',
   'store-newer': 'The store was written by a newer version of Wherry.',
   'store-failed': 'The database could not be read or written.',
+  'daemon-running': 'A daemon drives this profile already.',
+  'daemon-not-running': 'No daemon drives this profile.',
+  'daemon-failed': 'The daemon could not start, ended, or did not answer.',
   internal: 'A defect in Wherry.',
 } as const;
 

@@ -25,6 +25,7 @@ const entry = (
 /** Words that stand for several commands. */
 export const groups: Readonly<Record<string, string>> = {
   computer: 'configure and test computers',
+  daemon: 'the program that drives processes in the background',
   files: 'the files of a calcjob',
   plugin: 'schedulers and transports',
 };
@@ -58,6 +59,13 @@ export const commandTable: readonly CommandEntry[] = [
   ),
   entry(['computer', 'remove'], '<label>', 'remove a computer', () => import('./commands/computer-remove.js')),
   entry(['computer', 'export'], '<label>', 'print a computer as YAML', () => import('./commands/computer-export.js')),
+  entry(['daemon', 'start'], '', 'start the daemon', () => import('./commands/daemon-start.js')),
+  entry(['daemon', 'stop'], '', 'stop the daemon', () => import('./commands/daemon-stop.js')),
+  entry(['daemon', 'restart'], '', 'stop it and start it again', () => import('./commands/daemon-restart.js')),
+  entry(['daemon', 'status'], '', 'how the daemon and its workers are', () => import('./commands/daemon-status.js')),
+  entry(['daemon', 'scale'], '<workers>', 'change the number of workers', () => import('./commands/daemon-scale.js')),
+  entry(['daemon', 'logs'], '', 'what the daemon wrote', () => import('./commands/daemon-logs.js')),
+  entry(['daemon', 'install'], '', 'run the daemon under systemd', () => import('./commands/daemon-install.js')),
   entry(['plugin', 'list'], '', 'list schedulers and transports', () => import('./commands/plugin-list.js')),
   entry(
     ['completion'],

@@ -3,6 +3,7 @@ import { listComputers } from '../../engine/computers.js';
 import type { Profile } from '../../engine/profile.js';
 import { leaseHolder } from '../../store/leases.js';
 import { defineCommand, json } from '../command.js';
+import { daemonLine, daemonOrTrouble, daemonTroubles, warnOfDifference } from '../daemon-text.js';
 import { clock, counted } from '../process-text.js';
 import { paint, print, printable, printJson } from '../terminal.js';
 import { withProfile } from '../with-profile.js';
@@ -32,16 +33,20 @@ async function read({ store, location }: Profile) {
   const computers: ComputerView[] = [];
   for (const row of await listComputers(store)) computers.push(await computerView(store, row));
   const tick = await leaseHolder(store, 'tick', Date.now());
+  const { daemon, trouble } = await daemonOrTrouble(location);
   return {
     home: location.home,
     profile: location.profile,
     processes,
     computers,
+    daemon,
+    daemonTrouble: trouble,
     tick: tick === undefined ? null : { pid: tick.pid, host: tick.host },
   };
 }
 
-function show({ home, profile, processes, computers, tick }: Awaited<ReturnType<typeof read>>): void {
+function show(status: Awaited<ReturnType<typeof read>>): void {
+  const { home, profile, processes, computers, tick, daemon } = status;
   print(`${paint.bold('home')}       ${printable(home)}${profile === 'default' ? '' : ` (profile ${profile})`}`);
   const counts = new Map<string, number>();
   for (const group of processes) {
@@ -51,14 +56,26 @@ function show({ home, profile, processes, computers, tick }: Awaited<ReturnType<
   }
   const text = [...counts].map(([word, count]) => `${count} ${word}`).join(', ');
   print(`${paint.bold('processes')}  ${text === '' ? 'none' : text}`);
-  for (const computer of computers) print(`${paint.bold('computer')}   ${computerLine(computer)}`);
+  for (const computer of computers) print(`${paint.bold('computer')}   ${computerLine(computer, daemon !== null)}`);
+  print(`${paint.bold('daemon')}     ${daemonText(status)}`);
   if (tick !== null) print(`${paint.bold('pass')}       running (pid ${tick.pid} on ${tick.host})`);
 }
 
-function computerLine({ label, living, driver, hold, openAfter, openFailures }: ComputerView): string {
+function daemonText({ daemon, daemonTrouble }: Awaited<ReturnType<typeof read>>): string {
+  if (daemonTrouble !== null) return paint.yellow(printable(daemonTrouble));
+  if (daemon === null) return 'none (wherry daemon start)';
+  warnOfDifference(daemon);
+  return [daemonLine(daemon), ...daemonTroubles(daemon).map(paint.yellow)].join('; ');
+}
+
+function computerLine(
+  { label, living, driver, hold, openAfter, openFailures }: ComputerView,
+  daemonRuns: boolean,
+): string {
   const parts = [`${counted(living, 'process', 'processes')} not ended`];
   if (driver !== null) parts.push(`driven by pid ${driver.pid} on ${driver.host}`);
-  else if (living > 0) parts.push(paint.yellow('nothing drives it (wherry tick)'));
+  else if (living > 0 && daemonRuns) parts.push('the daemon drives it when something is due');
+  else if (living > 0) parts.push(paint.yellow('nothing drives it (wherry daemon start, or wherry tick)'));
   if (openAfter !== null) {
     parts.push(paint.yellow(`could not be reached (${counted(openFailures, 'time')}), next try ${clock(openAfter)}`));
   }

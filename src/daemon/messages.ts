@@ -1,0 +1,87 @@
+/** What a worker tells its supervisor over their channel. */
+export type FromWorker = { readonly type: 'ready' } | ({ readonly type: 'heartbeat' } & Heartbeat);
+
+/** How a worker is, by its own account. */
+export interface Heartbeat {
+  /** How late timers of its event loop were since the last heartbeat, in milliseconds: 99th percentile and worst. */
+  readonly delayP99: number;
+  readonly delayMax: number;
+  /** Resident memory in bytes. */
+  readonly memory: number;
+}
+
+/** What a supervisor tells its worker. */
+export type ToWorker = { readonly type: 'drain' };
+
+/** How a worker ended. Times are ISO 8601. */
+export interface WorkerEnd {
+  readonly at: string;
+  readonly exitCode: number | null;
+  readonly signal: string | null;
+  /** Why, as far as it is known: its own words, or what was done to it. */
+  readonly reason: string;
+}
+
+/** One worker as `daemon status` shows it. Times are ISO 8601. */
+export interface WorkerStatus {
+  readonly number: number;
+  /** Null while none runs in this place. */
+  readonly pid: number | null;
+  /** `waiting` for its restart. */
+  readonly state: 'starting' | 'ready' | 'draining' | 'waiting';
+  readonly startedAt: string | null;
+  readonly heartbeatAt: string | null;
+  readonly heartbeat: Heartbeat | null;
+  readonly restarts: number;
+  readonly nextStartAt: string | null;
+  readonly lastEnd: WorkerEnd | null;
+}
+
+/** Why no worker is started for a while: they all ended soon after their start. Times are ISO 8601. */
+export interface BreakerStatus {
+  readonly since: string;
+  readonly until: string;
+  readonly reason: string;
+}
+
+/** What a supervisor knows of its workers. */
+export interface SupervisorStatus {
+  readonly state: 'running' | 'stopping';
+  /** How many workers there shall be. */
+  readonly wanted: number;
+  readonly breaker: BreakerStatus | null;
+  readonly workers: readonly WorkerStatus[];
+}
+
+/** Everything that a daemon tells of itself. */
+export interface DaemonStatus extends SupervisorStatus {
+  readonly pid: number;
+  readonly host: string;
+  readonly version: string;
+  /** Fingerprint of the program's code when the daemon started. */
+  readonly code: string;
+  readonly startedAt: string;
+  /** Does it run in the foreground of somebody else, such as systemd or a container? */
+  readonly foreground: boolean;
+  readonly log: string;
+}
+
+/** What can be asked of a daemon: one line of JSON, answered by one. */
+export type DaemonRequest =
+  | { readonly command: 'status' }
+  | { readonly command: 'scale'; readonly workers: number }
+  | { readonly command: 'stop'; readonly timeout: number };
+
+/** The answer to each; `stop` is answered when everything has ended and the profile is free. */
+export type DaemonReply =
+  | { readonly status: DaemonStatus }
+  | { readonly stopped: true; readonly killed: number }
+  | { readonly error: string };
+
+/** What a daemon tells the program that started it. */
+export type FromDaemon =
+  | { readonly type: 'ready'; readonly status: DaemonStatus }
+  | { readonly type: 'failed'; readonly code: string; readonly message: string; readonly hint: string | undefined };
+
+/** A daemon takes no more workers than this: each is a program of some 100 MB. */
+export const mostWorkers = 64;

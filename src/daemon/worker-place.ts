@@ -1,0 +1,206 @@
+import type { ChildProcess } from 'node:child_process';
+import { createInterface } from 'node:readline';
+import type { Log, LogEntry } from './log.js';
+import type { FromWorker, Heartbeat, ToWorker, WorkerEnd, WorkerStatus } from './messages.js';
+import { earlyEnds, type RestartTiming } from './restart-policy.js';
+
+/** Milliseconds. */
+export interface PlaceTiming extends RestartTiming {
+  /** A worker that says nothing for so long hangs: its main loop gives no sign of life, so it renews no lease either. */
+  readonly silence: number;
+  /** Time to become ready. */
+  readonly start: number;
+}
+
+export interface PlaceTools {
+  readonly fork: () => ChildProcess;
+  readonly log: Log;
+  readonly timing: PlaceTiming;
+  /** Something changed: a worker became ready, or ended. */
+  readonly changed: (place: WorkerPlace) => void;
+}
+
+/** The place of one worker: at most one process at a time, and what became of those before it. */
+export class WorkerPlace {
+  readonly number: number;
+  readonly #tools: PlaceTools;
+  #child: ChildProcess | undefined;
+  #state: WorkerStatus['state'] = 'waiting';
+  #startedAt = 0;
+  #readyAt: number | undefined;
+  #heard = 0;
+  #heartbeat: Heartbeat | null = null;
+  #restarts = -1;
+  #earlyEnds = 0;
+  #lastEnd: WorkerEnd | null = null;
+  #lastWords = '';
+  #killedFor: string | undefined;
+  #timer: NodeJS.Timeout | undefined;
+  #nextStart: number | undefined;
+  #drainTimeout = 0;
+  #drainUntil = 0;
+
+  constructor(number: number, tools: PlaceTools) {
+    this.number = number;
+    this.#tools = tools;
+  }
+
+  get state(): WorkerStatus['state'] {
+    return this.#state;
+  }
+
+  get running(): boolean {
+    return this.#child !== undefined;
+  }
+
+  /** Ends in a row that came soon after the start. */
+  get earlyEnds(): number {
+    return this.#earlyEnds;
+  }
+
+  get lastEnd(): WorkerEnd | null {
+    return this.#lastEnd;
+  }
+
+  /** Milliseconds since its worker became ready; undefined when none is. */
+  readyFor(now: number): number | undefined {
+    return this.#readyAt === undefined || this.#child === undefined ? undefined : now - this.#readyAt;
+  }
+
+  start(): void {
+    this.hold();
+    const child = this.#tools.fork();
+    this.#child = child;
+    this.#state = 'starting';
+    this.#startedAt = this.#heard = Date.now();
+    this.#readyAt = this.#killedFor = undefined;
+    this.#heartbeat = null;
+    this.#lastWords = '';
+    this.#restarts += 1;
+    child.on('message', (message) => this.#hear(message as FromWorker));
+    for (const stream of [child.stdout, child.stderr]) if (stream !== null) this.#readLines(stream);
+    // `close` comes after the last words were read, `error` when it could not even be started.
+    child.once('error', (error) => {
+      this.#lastWords = error.message;
+      if (child.pid === undefined) this.#ended(null, null);
+    });
+    child.once('close', (exitCode, signal) => this.#ended(exitCode, signal));
+    this.#log('info', 'started');
+  }
+
+  /** Starts a worker after a pause, in milliseconds. */
+  startLater(pause: number): void {
+    this.hold();
+    this.#nextStart = Date.now() + pause;
+    this.#timer = setTimeout(() => this.start(), pause);
+  }
+
+  /** Starts none until somebody says so. */
+  hold(): void {
+    clearTimeout(this.#timer);
+    this.#timer = this.#nextStart = undefined;
+  }
+
+  /** Was its last worker killed by us? */
+  get killed(): boolean {
+    return this.#killedFor !== undefined;
+  }
+
+  /** Asks its worker to end, and kills it when it has not after `timeout` milliseconds; no other takes its place. */
+  drain(timeout: number): void {
+    this.hold();
+    if (this.#child === undefined) return;
+    this.#drainTimeout = timeout;
+    this.#drainUntil = Date.now() + timeout;
+    if (this.#state === 'draining') return;
+    this.#state = 'draining';
+    const message: ToWorker = { type: 'drain' };
+    if (this.#child.connected) this.#child.send(message, () => undefined);
+    else this.#child.kill('SIGTERM');
+  }
+
+  /** Ends its worker at once: what it was writing is fenced off, and what it held is taken over. */
+  kill(reason: string): void {
+    if (this.#child === undefined || this.#killedFor !== undefined) return;
+    this.#killedFor = reason;
+    this.#log('warning', `killed: ${reason}`);
+    this.#child.kill('SIGKILL');
+  }
+
+  /** Kills a worker that hangs or takes too long. */
+  watch(now: number): void {
+    const { silence, start } = this.#tools.timing;
+    if (this.#state === 'starting' && now - this.#startedAt > start)
+      this.kill(`not ready ${start / 1_000} s after its start`);
+    if (this.#state === 'draining' && now > this.#drainUntil) {
+      this.kill(`not ended ${this.#drainTimeout / 1_000} s after it was asked to`);
+    }
+    if (this.#state === 'ready' && now - this.#heard > silence) this.kill(`no sign of life for ${silence / 1_000} s`);
+  }
+
+  status(): WorkerStatus {
+    const running = this.#child !== undefined;
+    return {
+      number: this.number,
+      pid: this.#child?.pid ?? null,
+      state: this.#state,
+      startedAt: running ? isoTime(this.#startedAt) : null,
+      heartbeatAt: running && this.#heartbeat !== null ? isoTime(this.#heard) : null,
+      heartbeat: this.#heartbeat,
+      restarts: Math.max(0, this.#restarts),
+      nextStartAt: this.#nextStart === undefined ? null : isoTime(this.#nextStart),
+      lastEnd: this.#lastEnd,
+    };
+  }
+
+  #hear(message: FromWorker): void {
+    this.#heard = Date.now();
+    if (message.type === 'heartbeat') {
+      const { delayP99, delayMax, memory } = message;
+      this.#heartbeat = { delayP99, delayMax, memory };
+    } else if (this.#state === 'starting') {
+      this.#state = 'ready';
+      this.#readyAt = this.#heard;
+      this.#log('info', 'ready');
+      this.#tools.changed(this);
+    }
+  }
+
+  #readLines(stream: NodeJS.ReadableStream): void {
+    createInterface({ input: stream }).on('line', (line) => {
+      if (line.trim() === '') return;
+      this.#lastWords = line.trim().slice(0, 1_000);
+      this.#log('warning', line);
+    });
+  }
+
+  #ended(exitCode: number | null, signal: NodeJS.Signals | null): void {
+    if (this.#child === undefined) return;
+    const now = Date.now();
+    const asked = this.#state === 'draining';
+    const reason = this.#killedFor ?? (this.#lastWords || endText(exitCode, signal));
+    const well = exitCode === 0;
+    this.#log(asked || well ? 'info' : 'error', `ended: ${well ? endText(exitCode, signal) : reason}`);
+    this.#lastEnd = { at: isoTime(now), exitCode, signal, reason };
+    // One that ended well was asked to by somebody: that is no sign of a defect.
+    this.#earlyEnds = well ? 0 : earlyEnds(this.#earlyEnds, this.readyFor(now) ?? 0, this.#tools.timing);
+    this.#child = this.#readyAt = undefined;
+    this.#heartbeat = null;
+    this.#state = 'waiting';
+    this.#tools.changed(this);
+  }
+
+  #log(level: LogEntry['level'], message: string): void {
+    const pid = this.#child?.pid;
+    this.#tools.log({ level, message, worker: this.number, ...(pid === undefined ? {} : { pid }) });
+  }
+}
+
+function endText(exitCode: number | null, signal: string | null): string {
+  return signal === null ? `exit code ${exitCode}` : `signal ${signal}`;
+}
+
+/** A time of the clock as ISO 8601. */
+export function isoTime(time: number): string {
+  return new Date(time).toISOString();
+}
