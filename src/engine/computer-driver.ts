@@ -252,7 +252,8 @@ export class ComputerDriver {
       .executeTakeFirst();
     const times = [
       row?.due === null || row?.due === undefined ? undefined : Number(row.due),
-      await this.#poll.nextAt(this.#computer, at),
+      // No listing begins before the computer may be spoken to again.
+      blockedUntil === undefined ? await this.#poll.nextAt(this.#computer, at) : undefined,
       blockedUntil !== undefined && Number.isFinite(blockedUntil) ? blockedUntil : undefined,
     ].filter((time) => time !== undefined);
     return times.length === 0 ? undefined : Math.min(...times);

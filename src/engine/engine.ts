@@ -213,7 +213,7 @@ export class Engine implements AsyncDisposable {
     if (this.#woken || signal.aborted) return;
     const woken = new AbortController();
     this.#wakeUp = () => woken.abort();
-    await sleep(until, AbortSignal.any([signal, woken.signal]));
+    await sleep(Math.max(until, this.#tools.now() + 1), AbortSignal.any([signal, woken.signal]));
     this.#wakeUp = undefined;
   }
 
