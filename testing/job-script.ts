@@ -45,7 +45,7 @@ export function readJobScript(text: string, programs: ReadonlySet<string>): JobS
   return {
     directory: shellWords(/^cd -- (.*) \|\| exit 1$/m.exec(text)?.[1] ?? '')[0] ?? '',
     claim: /^if ! ln -s \S+ (\S+) 2>\/dev\/null &&/m.exec(text)?.[1],
-    exitFile: /> \S+\.part && mv \S+\.part (\S+)$/m.exec(text)?.[1],
+    exitFile: /^ +printf .*wherry_status.* > (\S+?)(?:\.part && .*)?$/m.exec(text)?.[1],
     words: redirection < 0 ? run : run.slice(0, redirection),
     stdout: after('>'),
     stderr: after('2>'),

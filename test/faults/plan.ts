@@ -48,6 +48,33 @@ export function planOf(seed: number): Plan {
 
 /** Each kind of trouble is there or not, and then happens to some. */
 function faultRules(random: () => number): FaultRule[] {
-  const rules: FaultRule[] = [];
-  return rules.filter(() => random() < 0.35);
+  return troubles.filter(() => random() < 0.3).map((rule) => ({ ...rule, probability: 0.05 + random() * 0.35 }));
 }
+
+const troubles: readonly FaultRule[] = [
+  { on: ['upload', 'submit', 'marker', 'find', 'list', 'kill', 'download'], fault: { kind: 'lost-before' } },
+  { on: ['upload', 'submit', 'download'], fault: { kind: 'lost-after' } },
+  { on: 'submit', fault: { kind: 'hang', executes: 'at-once' } },
+  { on: 'submit', fault: { kind: 'hang', executes: 'never' } },
+  { on: ['submit', 'upload'], fault: { kind: 'hang', executes: 30_000 } },
+  { on: ['submit', 'upload'], fault: { kind: 'cut', bytes: 300, of: 'request' } },
+  { on: 'submit', fault: { kind: 'cut', bytes: 4, of: 'reply' } },
+  { on: ['marker', 'find', 'list', 'accounting', 'exit-files'], fault: { kind: 'hang', executes: 'never' } },
+  {
+    on: ['marker', 'find', 'list', 'accounting', 'exit-files', 'read', 'download'],
+    fault: { kind: 'slow', delay: 40_000 },
+  },
+  { on: ['find', 'list', 'accounting', 'exit-files'], fault: { kind: 'nothing' } },
+  { on: ['find', 'list', 'accounting', 'exit-files'], fault: { kind: 'truncated', share: 0.6 } },
+  // Three such lies in a row, with five minutes between them, would be the grace period after which a job is given up.
+  { on: 'list', fault: { kind: 'no-jobs' }, times: 1 },
+  { on: 'list', fault: { kind: 'missing', share: 0.5 }, times: 1 },
+  { on: 'list', fault: { kind: 'stale', age: 45_000 } },
+  { on: ['find', 'accounting'], fault: { kind: 'no-records' } },
+  { on: ['open', 'upload', 'submit', 'list'], fault: { kind: 'back-pressure' } },
+  { on: 'open', fault: { kind: 'refused', words: 'Connection refused' } },
+  { on: 'open', fault: { kind: 'hang' } },
+  { on: ['upload', 'submit'], fault: { kind: 'disk-full' } },
+  { on: 'job', fault: { kind: 'node-failure', after: 3_000 } },
+  { on: 'job', fault: { kind: 'requeue', after: 2_000 } },
+];

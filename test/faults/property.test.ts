@@ -3,7 +3,7 @@ import { endedStates } from '../../testing/queue.js';
 import { type Plan, planOf } from './plan.js';
 import { type Outcome, simulate } from './simulation.js';
 
-const count = Number(process.env.WHERRY_SEEDS ?? 30);
+const count = Number(process.env.WHERRY_SEEDS ?? 24);
 const first = Number(process.env.WHERRY_FIRST_SEED ?? 1);
 const seeds = Array.from({ length: count }, (_, index) => first + index);
 
@@ -30,11 +30,14 @@ function violations({ jobs, maxQueued }: Plan, { cluster, rows, outputs }: Outco
       wrong.push(`process ${row.id} ran ${submitted.map(({ id, runs }) => `${runs} times as ${id}`).join(', ')}`);
       continue;
     }
+    const story = `its job ${ran.id}: ${JSON.stringify(ran.history.map(({ at, state }) => [at - ran.submittedAt, state]))}`;
     const end = ran.history.at(-1)?.state ?? 'queued';
     const expected = end === 'node-failure' ? 140 : jobs[index]?.exitCode;
     if (!endedStates.has(end)) wrong.push(`process ${row.id} is ${row.state} and its job ${ran.id} is ${end}`);
     if (row.state !== 'finished' || row.exit_status !== expected) {
-      wrong.push(`process ${row.id} is ${row.state} ${row.exit_status} ${row.exit_message}, not finished ${expected}`);
+      wrong.push(
+        `process ${row.id} is ${row.state} ${row.exit_status} ${row.exit_message}, not finished ${expected}; ${story}`,
+      );
     }
     const isComplete = end === 'node-failure' || outputs.get(row.id) === `job-${index}\n`;
     if (!isComplete) wrong.push(`process ${row.id} has the output ${outputs.get(row.id)}`);

@@ -25,7 +25,7 @@ export interface Outcome {
 }
 
 /** Virtual time after which a run is taken to hang. */
-const patience = 48 * 3_600_000;
+const patience = 6 * 3_600_000;
 
 /** Carries out a plan on a real store: one driver after the other until every process has ended. */
 export async function simulate(plan: Plan): Promise<Outcome> {
@@ -111,7 +111,8 @@ async function drive(profile: Profile, plan: Plan, cluster: SimulatedCluster, di
       },
     );
     const until = async () => {
-      if (clock.now() > end) throw new Error(`not ended after two days: ${await stateOf(profile)}`);
+      if (clock.now() > end)
+        throw new Error(`not ended in time: ${await stateOf(profile)}\n${cluster.log.slice(-60).join('\n')}`);
       return (await playAndCount(profile, clock.now())) === 0;
     };
     try {
