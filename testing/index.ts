@@ -8,6 +8,7 @@ export { type ClusterOptions, SimulatedCluster } from './cluster.js';
 export type { Answer, Books, Dialect, Question, ShownJob } from './dialect.js';
 export type { Fault, FaultRule, Operation } from './faults.js';
 export { type Program, type ProgramRun, simulate } from './job-script.js';
+export { pbsProDialect } from './pbspro.js';
 export type { SimulatedJob, SimulatedState } from './queue.js';
 export { draw, seededRandom } from './random.js';
 export { slurmDialect } from './slurm.js';

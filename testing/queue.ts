@@ -78,6 +78,7 @@ export class SimulatedQueue {
 
   constructor(options: QueueOptions) {
     this.#options = options;
+    this.#advanced = options.began;
   }
 
   /** Jobs in the queue or running. */

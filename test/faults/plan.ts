@@ -1,4 +1,4 @@
-import { type Dialect, type FaultRule, seededRandom, slurmDialect } from '../../testing/index.js';
+import { type Dialect, type FaultRule, pbsProDialect, seededRandom, slurmDialect } from '../../testing/index.js';
 
 export interface PlannedJob {
   readonly seconds: number;
@@ -21,16 +21,14 @@ export interface Plan {
   readonly faults: readonly FaultRule[];
 }
 
-const dialects = [slurmDialect];
-
 export function planOf(seed: number): Plan {
   const random = seededRandom(seed);
   const whole = (from: number, to: number) => from + Math.floor(random() * (to - from + 1));
   const oneOf = <T>(values: readonly [T, ...T[]]): T => values[whole(0, values.length - 1)] ?? values[0];
-  const [first, ...others] = dialects;
-  return {
+  const dialect = oneOf([slurmDialect, pbsProDialect]);
+  const plan = {
     seed,
-    dialect: first === undefined ? slurmDialect : oneOf([first, ...others]),
+    dialect,
     jobs: Array.from({ length: whole(2, 8) }, () => ({
       seconds: whole(1, oneOf([5, 60, 900])),
       exitCode: oneOf([0, 0, 0, 3]),
@@ -44,6 +42,8 @@ export function planOf(seed: number): Plan {
     deaths: Array.from({ length: whole(0, 3) }, () => whole(5, 250)),
     faults: faultRules(random),
   };
+  // The history of PBS is all the records it has; it keeps them for days.
+  return dialect === pbsProDialect ? { ...plan, forgetAfter: 86_400_000 } : plan;
 }
 
 /** Each kind of trouble is there or not, and then happens to some. */

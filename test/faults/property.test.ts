@@ -14,7 +14,7 @@ describe('on a simulated cluster, whatever breaks', () => {
     const wrong = violations(plan, outcome);
     const story = wrong.length === 0 ? '' : `\n${JSON.stringify(plan)}\n${outcome.cluster.log.join('\n')}`;
     expect(wrong, `seed ${seed}${story}`).toEqual([]);
-  });
+  }, 60_000);
 });
 
 /** Everything that must never happen and did. */
