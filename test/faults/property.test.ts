@@ -8,13 +8,17 @@ const first = Number(process.env.WHERRY_FIRST_SEED ?? 1);
 const seeds = Array.from({ length: count }, (_, index) => first + index);
 
 describe('on a simulated cluster, whatever breaks', () => {
-  it.each(seeds)('every job runs exactly once and ends right (seed %i)', async (seed) => {
-    const plan = planOf(seed);
-    const outcome = await simulate(plan);
-    const wrong = violations(plan, outcome);
-    const story = wrong.length === 0 ? '' : `\n${JSON.stringify(plan)}\n${outcome.cluster.log.join('\n')}`;
-    expect(wrong, `seed ${seed}${story}`).toEqual([]);
-  }, 60_000);
+  it.each(seeds)(
+    'every job runs exactly once and ends right (seed %i)',
+    async (seed) => {
+      const plan = planOf(seed);
+      const outcome = await simulate(plan);
+      const wrong = violations(plan, outcome);
+      const story = wrong.length === 0 ? '' : `\n${JSON.stringify(plan)}\n${outcome.cluster.log.join('\n')}`;
+      expect(wrong, `seed ${seed}${story}`).toEqual([]);
+    },
+    60_000,
+  );
 });
 
 /** Everything that must never happen and did. */
