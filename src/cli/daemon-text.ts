@@ -18,6 +18,12 @@ export async function daemonOrTrouble(location: {
   }
 }
 
+/** Does a daemon take up what nobody drives? One that lets its workers rest does not. */
+export async function daemonTakesUp(location: { readonly directory: string }): Promise<boolean> {
+  const { daemon } = await daemonOrTrouble(location);
+  return daemon !== null && daemon.wanted > 0 && daemon.breaker === null;
+}
+
 /** A number of workers as an argument. */
 export function workerCount(given: string, least: number): number {
   const count = Number(given);

@@ -3,6 +3,7 @@ import { driverOf } from '../engine/driver-of.js';
 import type { Profile } from '../engine/profile.js';
 import { computerNames, type ProcessSummary, summaryColumns, summaryOf } from '../engine/views.js';
 import { fromJson, type Store } from '../store/store.js';
+import { daemonTakesUp } from './daemon-text.js';
 import { nameOf } from './process-text.js';
 
 /** The processes as they are now, in the order of their ids. */
@@ -64,9 +65,9 @@ function obstacleOf(
   };
 }
 
-/** Tells once for each computer that nobody drives it. */
+/** Tells once for each computer that nobody drives it, and that no daemon will. */
 export async function sayIfUndriven(
-  { store }: Profile,
+  { store, location }: Profile,
   summaries: readonly ProcessSummary[],
   said: Set<string>,
   tell: (sentence: string) => void,
@@ -76,9 +77,10 @@ export async function sayIfUndriven(
     const waiting = summaries.filter((summary) => summary.computer === label && summary.endedAt === null);
     const [first] = waiting;
     if (first === undefined || said.has(label) || (await driverOf(store, id)) !== null) continue;
+    if (await daemonTakesUp(location)) continue;
     said.add(label);
     const rest = waiting.length > 1 ? ` and ${waiting.length - 1} more` : '';
-    tell(`nothing drives ${nameOf(first)}${rest} on ${label}: run \`wherry tick\`, now and then or by cron`);
+    tell(`nothing drives ${nameOf(first)}${rest} on ${label}: run \`wherry daemon start\`, or \`wherry tick\` by cron`);
   }
 }
 

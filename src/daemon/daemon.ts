@@ -2,6 +2,7 @@ import { fork } from 'node:child_process';
 import { hostname } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { ensureProfile, type ProfileLocation } from '../config/home.js';
+import { openProfile } from '../engine/profile.js';
 import { messageOf, WherryError } from '../errors.js';
 import { type ControlServer, startControlServer } from './control-server.js';
 import { takeLock } from './lock.js';
@@ -52,6 +53,8 @@ export async function runDaemon(location: ProfileLocation, options: DaemonOption
     server = await startControlServer(location.directory, places.socketFile, (request) =>
       answer(request, supervisor, status, stopping),
     );
+    // Workers that opened a new store at the same time would meet in the making of it.
+    await (await openProfile(location))[Symbol.asyncDispose]();
     supervisor.scale(options.workers);
     await Promise.race([supervisor.ready(), stopping.given]);
     tellStarter({ type: 'ready', status: status() });

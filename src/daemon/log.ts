@@ -23,6 +23,8 @@ export interface LogOptions {
 /** The longest message that is written; a program can print a whole file as one line. */
 const longestMessage = 8_192;
 
+const noSpace: ReadonlySet<string> = new Set(['ENOSPC', 'EDQUOT']);
+
 /** A log of JSON lines that never takes more room than its files are allowed. */
 export class RotatingLog implements Disposable {
   readonly #file: string;
@@ -31,6 +33,8 @@ export class RotatingLog implements Disposable {
   readonly #echo: ((line: string) => void) | undefined;
   #descriptor: number;
   #size: number;
+  /** Lines that could not be written since the last that could. */
+  #lost = 0;
 
   constructor(file: string, { bytes = 5_000_000, generations = 3, echo }: LogOptions = {}) {
     this.#file = file;
@@ -45,12 +49,25 @@ export class RotatingLog implements Disposable {
   readonly write: Log = ({ message, ...entry }) => {
     const short = message.length > longestMessage ? `${message.slice(0, longestMessage)}…` : message;
     const line = `${JSON.stringify({ at: new Date().toISOString(), ...entry, message: short })}\n`;
-    const size = Buffer.byteLength(line);
-    if (this.#size > 0 && this.#size + size > this.#bytes) this.#rotate();
-    writeSync(this.#descriptor, line);
-    this.#size += size;
     this.#echo?.(line);
+    this.#append(line);
   };
+
+  #append(line: string): void {
+    const lost =
+      this.#lost === 0 ? '' : `${JSON.stringify({ at: new Date().toISOString(), ...lostEntry(this.#lost) })}\n`;
+    const size = Buffer.byteLength(lost + line);
+    try {
+      if (this.#size > 0 && this.#size + size > this.#bytes) this.#rotate();
+      writeSync(this.#descriptor, lost + line);
+      this.#size += size;
+      this.#lost = 0;
+    } catch (error) {
+      // A full disk must not end the daemon; the next line that can be written tells of those that could not.
+      if (!noSpace.has((error as NodeJS.ErrnoException).code ?? '')) throw error;
+      this.#lost += 1;
+    }
+  }
 
   [Symbol.dispose](): void {
     closeSync(this.#descriptor);
@@ -65,6 +82,10 @@ export class RotatingLog implements Disposable {
     this.#descriptor = openSync(this.#file, 'a', 0o600);
     this.#size = fstatSync(this.#descriptor).size;
   }
+}
+
+function lostEntry(count: number): LogEntry {
+  return { level: 'error', message: `${count} lines before this one were lost: no space was left` };
 }
 
 function renameIfThere(from: string, to: string): void {

@@ -82,9 +82,9 @@ export class WorkerPlace {
     // `close` comes after the last words were read, `error` when it could not even be started.
     child.once('error', (error) => {
       this.#lastWords = error.message;
-      if (child.pid === undefined) this.#ended(null, null);
+      if (child.pid === undefined) this.#ended(child, null, null);
     });
-    child.once('close', (exitCode, signal) => this.#ended(exitCode, signal));
+    child.once('close', (exitCode, signal) => this.#ended(child, exitCode, signal));
     this.#log('info', 'started');
   }
 
@@ -174,8 +174,9 @@ export class WorkerPlace {
     });
   }
 
-  #ended(exitCode: number | null, signal: NodeJS.Signals | null): void {
-    if (this.#child === undefined) return;
+  #ended(child: ChildProcess, exitCode: number | null, signal: NodeJS.Signals | null): void {
+    // One that could not be started ends twice, perhaps when another is there already.
+    if (this.#child !== child) return;
     const now = Date.now();
     const asked = this.#state === 'draining';
     const reason = this.#killedFor ?? (this.#lastWords || endText(exitCode, signal));

@@ -37,8 +37,16 @@ interface Wait {
   readonly details?: readonly string[];
 }
 
-/** Joins everything that bears on one process into what it waits for, since when, and what comes next. */
-export async function explain(store: Store, row: ProcessRow, now = Date.now()): Promise<Explanation> {
+/**
+ * Joins everything that bears on one process into what it waits for, since when, and what comes next.
+ * @param daemonRuns is there a daemon whose workers take up what nobody drives?
+ */
+export async function explain(
+  store: Store,
+  row: ProcessRow,
+  now = Date.now(),
+  daemonRuns = false,
+): Promise<Explanation> {
   const base = { id: row.id, state: row.state, stage: row.stage };
   if (isTerminal(stateOf(row))) {
     const end = [row.state, row.exit_status === null ? '' : `with exit status ${row.exit_status}`].join(' ').trim();
@@ -62,7 +70,7 @@ export async function explain(store: Store, row: ProcessRow, now = Date.now()): 
     next: wait.next,
     nextAt: isoTime(wait.nextAt === undefined || wait.nextAt === null ? null : Math.max(now, wait.nextAt)),
     driver,
-    details: [...(wait.details ?? []), ...detailsOf(row, computer, driver)],
+    details: [...(wait.details ?? []), ...detailsOf(row, computer, driver, daemonRuns)],
   };
 }
 
@@ -207,7 +215,12 @@ function updateWait(row: ProcessRow): Wait {
   };
 }
 
-function detailsOf(row: ProcessRow, computer: ComputerRow | undefined, driver: DriverView | null): string[] {
+function detailsOf(
+  row: ProcessRow,
+  computer: ComputerRow | undefined,
+  driver: DriverView | null,
+  daemonRuns: boolean,
+): string[] {
   const details: string[] = [];
   if (row.paused !== 0 && row.stage === 'update')
     details.push('it is paused: its job runs on, its results stay there until it is played');
@@ -223,7 +236,11 @@ function detailsOf(row: ProcessRow, computer: ComputerRow | undefined, driver: D
     if (error?.hint !== undefined) details.push(error.hint);
   }
   if (computer !== undefined && driver === null) {
-    details.push(`nothing drives ${computer.label} now: run \`wherry tick\`, now and then or by cron`);
+    details.push(
+      daemonRuns
+        ? `the daemon drives ${computer.label} as soon as something is due`
+        : `nothing drives ${computer.label} now: run \`wherry daemon start\`, or \`wherry tick\` by cron`,
+    );
   }
   return details;
 }

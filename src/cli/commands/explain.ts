@@ -1,5 +1,6 @@
 import { type Explanation, explain } from '../../engine/explain.js';
 import { defineCommand, idPositional, json } from '../command.js';
+import { daemonTakesUp } from '../daemon-text.js';
 import { findProcess } from '../find-process.js';
 import { clock, nameOf } from '../process-text.js';
 import { paint, print, printable, printJson } from '../terminal.js';
@@ -10,9 +11,9 @@ export const command = defineCommand({
   options: { json },
   examples: [['$0 3', 'what process 3 waits for, since when, and what comes next']],
   run: (given) =>
-    withProfile(given, async ({ store }) => {
+    withProfile(given, async ({ store, location }) => {
       const row = await findProcess(store, given.id);
-      const explanation = await explain(store, row);
+      const explanation = await explain(store, row, Date.now(), await daemonTakesUp(location));
       if (given.json) printJson(explanation);
       else print([`${nameOf(row)} is ${explanation.state}`, ...describe(explanation)].join('\n'));
       return 0;

@@ -2,6 +2,7 @@ import { driverOf } from '../../engine/driver-of.js';
 import type { Profile } from '../../engine/profile.js';
 import type { ProcessRow } from '../../store/tables.js';
 import { defineCommand } from '../command.js';
+import { daemonTakesUp } from '../daemon-text.js';
 import { jobOptions, readJobs } from '../job-arguments.js';
 import { counted } from '../process-text.js';
 import { print, printJson, say } from '../terminal.js';
@@ -27,10 +28,14 @@ export const command = defineCommand({
     }),
 });
 
-async function sayWhatNext({ store }: Profile, rows: readonly ProcessRow[]): Promise<void> {
+async function sayWhatNext({ store, location }: Profile, rows: readonly ProcessRow[]): Promise<void> {
   const computers = [...new Set(rows.map((row) => row.computer_id).filter((id) => id !== null))];
   const drivers = await Promise.all(computers.map((id) => driverOf(store, id)));
   const stored = `${counted(rows.length, 'calcjob')} stored`;
-  const driven = drivers.length > 0 && drivers.every((driver) => driver !== null);
-  say(driven ? `${stored}` : `${stored}; nothing drives ${rows.length === 1 ? 'it' : 'them'} yet: run wherry tick`);
+  const driven = drivers.every((driver) => driver !== null) || (await daemonTakesUp(location));
+  say(
+    driven
+      ? `${stored}`
+      : `${stored}; nothing drives ${rows.length === 1 ? 'it' : 'them'} yet: run wherry daemon start, or wherry tick`,
+  );
 }

@@ -28,7 +28,9 @@ describe('daemon start, status, stop', () => {
     expect(await wherry.succeed(['status'])).toContain(`running with 2 workers (pid ${status.pid})`);
 
     await wherry.succeed(['submit', '--computer', 'localhost', '--', 'echo', 'carried']);
-    await wherry.succeed(['wait', '1', '--timeout', '60s']);
+    const waited = await wherry.run(['wait', '1', '--timeout', '60s']);
+    expect(waited.exitCode).toBe(0);
+    expect(waited.stderr).not.toContain('nothing drives');
     expect(await wherry.succeed(['files', 'cat', '1', 'stdout.txt'])).toBe('carried\n');
     const heard = await until(async () => (await rig.status()).workers.find(({ heartbeat }) => heartbeat !== null), {
       what: 'a heartbeat',
@@ -72,7 +74,7 @@ describe('daemon start, status, stop', () => {
     await writeFile(path.join(rig.directory, 'store.sqlite'), 'this is no database at all, whatever its name says');
     const outcome = await wherry.run(['daemon', 'start', '--workers', '2']);
     expect(outcome).toMatchObject({ exitCode: 1, text: '' });
-    expect(outcome.stderr).toContain('did not start');
+    expect(outcome.stderr).toContain('daemon ended');
     expect(outcome.stderr).toContain('file is not a database');
     expect((await wherry.run(['daemon', 'status'])).exitCode).toBe(1);
   });
@@ -97,6 +99,19 @@ describe('daemon start --foreground', () => {
     const entries = lines.map((line) => JSON.parse(line) as { message: string });
     expect(entries.at(-1)?.message).toBe('daemon ended');
     expect((await rig.wherry.run(['daemon', 'status'])).exitCode).toBe(1);
+  });
+});
+
+describe('explain', () => {
+  it('knows whether a daemon will take up what nobody drives', async () => {
+    const { wherry } = rig;
+    // Paused from the start, so that no worker has anything to do with its computer.
+    await wherry.succeed(['submit', '--computer', 'localhost', '--', 'true']);
+    await wherry.succeed(['pause', '1']);
+    expect(await wherry.succeed(['explain', '1'])).toContain('nothing drives localhost now: run `wherry daemon start`');
+    await wherry.succeed(['daemon', 'start']);
+    const explained = await wherry.succeed(['explain', '1']);
+    expect(explained).not.toContain('nothing drives');
   });
 });
 

@@ -54,7 +54,7 @@ describe('explain', () => {
       nextAt: iso(0),
       driver: null,
     });
-    expect(free.details).toEqual(['nothing drives daint now: run `wherry tick`, now and then or by cron']);
+    expect(free.details).toEqual(['nothing drives daint now: run `wherry daemon start`, or `wherry tick` by cron']);
     await claimLease(test.profile.store, `computer:${computer.id}`, 'somebody', now, 30_000);
     expect(await explained({})).toMatchObject({ driver: { pid: process.pid }, details: [] });
   });
