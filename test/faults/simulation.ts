@@ -25,7 +25,7 @@ export interface Outcome {
 }
 
 /** Virtual time after which a run is taken to hang. */
-const patience = 6 * 3_600_000;
+const patience = 48 * 3_600_000;
 
 /** Carries out a plan on a real store: one driver after the other until every process has ended. */
 export async function simulate(plan: Plan): Promise<Outcome> {
