@@ -80,6 +80,13 @@ module.exports = {
       to: { path: '^(src|schedulers|transports)/', pathNot: '^($1/$2/|src/plugin\\.ts$)' },
     },
     {
+      name: 'published-test-tools-import-the-contract-only',
+      comment: 'testing/ is for authors of plugins too: it imports src/plugin.ts and its own files.',
+      severity: 'error',
+      from: { path: '^testing/' },
+      to: { path: '^(src|schedulers|transports)/', pathNot: '^src/plugin\\.ts$' },
+    },
+    {
       name: 'only-the-table-knows-plugins',
       comment: 'src/config/plugins.ts finds plugins by name; nothing else in src/ may import one.',
       severity: 'error',

@@ -83,9 +83,16 @@ async function exitFiles(
     timeout: deadlines.command,
     signal,
   });
+  const answer = result.stdout.split('\n');
+  if (answer.at(-2) !== 'end') {
+    throw new WherryError('scheduler-unavailable', 'the exit files could not all be looked at', {
+      transient: true,
+      hint: 'nothing is concluded; it is asked again with the next listing',
+    });
+  }
   const exits = new Map<number, number>();
-  // Only whole lines, and only of what was asked.
-  for (const line of result.stdout.split('\n').slice(0, -1)) {
+  // Only of what was asked.
+  for (const line of answer) {
     const [, id, code] = /^(\d+) (\d+)$/.exec(line) ?? [];
     const exit = code === undefined ? undefined : parseExitFile(`${code}\n`);
     if (exit !== undefined) exits.set(Number(id), exit);
