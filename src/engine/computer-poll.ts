@@ -6,11 +6,11 @@ import { fenced, type Lease } from '../store/leases.js';
 import type { StoreTransaction } from '../store/store.js';
 import type { ProcessRow } from '../store/tables.js';
 import { waitAfter } from './backoff.js';
+import { ComputerUnavailable } from './computer-unavailable.js';
 import type { DriverTools } from './driver-tools.js';
 import { pollIsDue, rowsInQueue } from './due-work.js';
 import { gatherEvidence } from './job-manager.js';
 import type { LoadedComputer } from './loaded-computer.js';
-import { ComputerUnavailable } from './transport-queue.js';
 
 /** Asks a computer about all its jobs, at most once per interval and never twice at once, and writes what it means. */
 export class ComputerPoll {

@@ -2,7 +2,7 @@ import { messageOf, WherryError } from '../errors.js';
 import type { NewEvent } from '../store/events.js';
 import type { ProcessChanges, ProcessRow } from '../store/tables.js';
 import { backoff, waitAfter } from './backoff.js';
-import { ComputerUnavailable } from './transport-queue.js';
+import { ComputerUnavailable } from './computer-unavailable.js';
 
 /** What a failed verb means for its process. */
 export type Consequence =

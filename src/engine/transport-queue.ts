@@ -5,6 +5,7 @@ import type { Connection } from '../plugin/transport.js';
 import { writeEvents } from '../store/events.js';
 import type { Store } from '../store/store.js';
 import { backoff, waitAfter } from './backoff.js';
+import { ComputerUnavailable, heldError } from './computer-unavailable.js';
 import type { LoadedComputer } from './loaded-computer.js';
 
 export interface TransportQueueOptions {
@@ -282,32 +283,6 @@ interface Entry {
   closing: boolean;
   /** Has a use of this connection ended well? */
   proven: boolean;
-}
-
-/** There is no connection now: nobody's attempt is used up, the computer's own waiting time or hold rules. */
-export class ComputerUnavailable extends WherryError {
-  override readonly name = 'ComputerUnavailable';
-
-  constructor(label: string, cause: unknown) {
-    const known = cause instanceof WherryError ? cause : undefined;
-    super(known?.code ?? 'connection-failed', `${label} cannot be used: ${messageOf(cause)}`, {
-      transient: true,
-      ...(known?.hint === undefined ? {} : { hint: known.hint }),
-      cause,
-    });
-  }
-}
-
-/** The error that a hold stands for. */
-export function heldError(label: string, hold: string): WherryError {
-  const { code, message, hint } = JSON.parse(hold) as {
-    code: 'authentication-refused';
-    message: string;
-    hint?: string;
-  };
-  return new WherryError(code, message, {
-    hint: `${hint ? `${hint}; then` : 'mend it, then'} run: wherry computer test ${label}`,
-  });
 }
 
 /** Waits for a promise, but not longer than the signal allows. */

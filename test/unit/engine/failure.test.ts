@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { backoff } from '../../../src/engine/backoff.js';
+import { ComputerUnavailable } from '../../../src/engine/computer-unavailable.js';
 import { consequenceOf } from '../../../src/engine/failure.js';
-import { ComputerUnavailable } from '../../../src/engine/transport-queue.js';
 import { type ErrorCode, errorCodes, WherryError } from '../../../src/errors.js';
 import type { ProcessRow } from '../../../src/store/tables.js';
 import { insertProcess } from '../process/stored-process.js';

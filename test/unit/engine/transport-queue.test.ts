@@ -1,10 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { ComputerUnavailable } from '../../../src/engine/computer-unavailable.js';
 import type { LoadedComputer } from '../../../src/engine/loaded-computer.js';
-import {
-  ComputerUnavailable,
-  TransportQueue,
-  type TransportQueueOptions,
-} from '../../../src/engine/transport-queue.js';
+import { TransportQueue, type TransportQueueOptions } from '../../../src/engine/transport-queue.js';
 import { type ErrorCode, WherryError } from '../../../src/errors.js';
 import type { Connection } from '../../../src/plugin/transport.js';
 import { until } from '../../rigs/until.js';

@@ -12,7 +12,7 @@ describeScheduler(direct, {
   emptyListing: listing(),
   failures: [
     resultWith({ exitCode: 1, stderr: 'the queue is locked by another command\n' }),
-    resultWith({ exitCode: 1, stderr: "sh: 1: cd: can't cd to /work/.\n" }),
+    resultWith({ exitCode: 1, stderr: "sh: 1: cd: can't cd to /scratch/.\n" }),
     resultWith({ stdout: 'end\t1\n' }),
     resultWith({ stdout: job(1, 'queued') }),
   ],
