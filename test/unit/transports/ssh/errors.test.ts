@@ -24,7 +24,7 @@ test.each([
   expect(mapped).toMatchObject({ code: 'connection-failed', transient, cause: error });
   expect(mapped.message).toMatch(message);
   expect(mapped.message).toContain('me@host:22');
-  expect(mapped.hint).toBeTruthy();
+  expect(mapped.hint).toMatch(/^[a-z]\w* .*\w/); // a sentence that says what to do
 });
 
 test('an error of ours stays what it is', () => {
