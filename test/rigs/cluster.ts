@@ -1,3 +1,5 @@
+import { readFile, writeFile } from 'node:fs/promises';
+import path from 'node:path';
 import type { ComputerRow } from '../../src/store/tables.js';
 import { startProfile, type TestProfile } from './profile.js';
 import { type Slurm, type SlurmOptions, startSlurm } from './slurm.js';
@@ -9,10 +11,14 @@ export interface Cluster extends TestProfile {
   /** A Slurm computer over ssh, polled each second and without a pause between connections. */
   readonly computer: ComputerRow;
   /** Adds another such computer, reached in another way or with other limits. */
-  addCluster(
-    label: string,
-    changes?: { connection?: Record<string, unknown>; limits?: Record<string, unknown> },
-  ): Promise<ComputerRow>;
+  addCluster(label: string, changes?: ClusterChanges): Promise<ComputerRow>;
+}
+
+export interface ClusterChanges {
+  readonly connection?: Record<string, unknown>;
+  /** Port through which the server is reached, such as that of a proxy. */
+  readonly port?: number;
+  readonly limits?: Record<string, unknown>;
 }
 
 /** A real Slurm behind a real sshd, and a profile that knows them. */
@@ -24,11 +30,15 @@ export async function startCluster(options: { slurm?: SlurmOptions; sshd?: SshdO
       await startSshd({ ...options.sshd, environment: { ...slurm.environment, ...options.sshd?.environment } }),
     );
     const profile = stack.add(await startProfile());
-    const addCluster: Cluster['addCluster'] = (label, changes = {}) =>
+    const addCluster: Cluster['addCluster'] = async (label, changes = {}) =>
       profile.addComputer({
         label,
         transport: 'ssh',
-        connection: { ...sshd.connection, ...changes.connection },
+        connection: {
+          ...sshd.connection,
+          ...(changes.port === undefined ? {} : await throughPort(sshd, changes.port, profile.directory)),
+          ...changes.connection,
+        },
         scheduler: 'slurm',
         workDirectory: `${sshd.home}/wherry`,
         limits: { minPollInterval: 1, safeOpenInterval: 0, ...changes.limits },
@@ -39,6 +49,14 @@ export async function startCluster(options: { slurm?: SlurmOptions; sshd?: SshdO
     await stack[Symbol.asyncDispose]();
     throw error;
   }
+}
+
+/** Settings that reach the server through another port, under which its key must be known as well. */
+async function throughPort(sshd: Sshd, port: number, directory: string) {
+  const knownHostsFile = path.join(directory, `known_hosts.${port}`);
+  const known = await readFile(sshd.knownHostsFile, 'utf8');
+  await writeFile(knownHostsFile, known.replaceAll(`:${sshd.port} `, `:${port} `));
+  return { port, knownHostsFile };
 }
 
 /** Disposes of what was added, last first. */

@@ -24,6 +24,8 @@ export interface TcpProxy extends AsyncDisposable {
   cutAfter(bytes: number, direction: Direction): void;
   /** From now on new connections are broken at once (true) or accepted again (false). */
   refuse(refused?: boolean): void;
+  /** From now on tells of each piece of data that goes through; nobody when undefined. */
+  watch(listener: ((direction: Direction, bytes: number) => void) | undefined): void;
   stop(): Promise<void>;
 }
 
@@ -36,6 +38,7 @@ export async function startProxy(options: ProxyOptions): Promise<TcpProxy> {
   let refused = false;
   let stalled = false;
   let accepted = 0;
+  let watcher: ((direction: Direction, bytes: number) => void) | undefined;
 
   const cut = () => {
     for (const socket of open) socket.resetAndDestroy();
@@ -50,6 +53,7 @@ export async function startProxy(options: ProxyOptions): Promise<TcpProxy> {
       const allowed = limits[direction] - bytes[direction];
       const part = allowed < chunk.length ? chunk.subarray(0, Math.max(0, allowed)) : chunk;
       bytes[direction] += part.length;
+      watcher?.(direction, part.length);
       later(() => {
         if (!to.destroyed && part.length > 0 && !to.write(part)) {
           from.pause();
@@ -112,6 +116,9 @@ export async function startProxy(options: ProxyOptions): Promise<TcpProxy> {
     },
     refuse(value = true) {
       refused = value;
+    },
+    watch(listener) {
+      watcher = listener;
     },
     stop,
     [Symbol.asyncDispose]: stop,
