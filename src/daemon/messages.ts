@@ -11,7 +11,11 @@ export interface Heartbeat {
 }
 
 /** What a supervisor tells its worker. */
-export type ToWorker = { readonly type: 'drain' };
+export type ToWorker =
+  /** End; it is killed after `timeout` milliseconds. A later word counts instead of an earlier one. */
+  | { readonly type: 'drain'; readonly timeout: number }
+  /** So many workers share the computers. */
+  | { readonly type: 'workers'; readonly count: number };
 
 /** How a worker ended. Times are ISO 8601. */
 export interface WorkerEnd {

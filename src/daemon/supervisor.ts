@@ -64,6 +64,7 @@ export class Supervisor {
       this.#places.set(place.number, place);
       if (this.#breaker === undefined) place.start();
     }
+    this.#tellCount();
   }
 
   /** Waits until every worker is ready; fails with `daemon-failed` as soon as one ends instead. */
@@ -118,8 +119,15 @@ export class Supervisor {
 
   #changed(place: WorkerPlace): void {
     if (!place.running) this.#afterEnd(place);
+    this.#tellCount();
     for (const resolve of this.#waiting) resolve();
     this.#waiting.clear();
+  }
+
+  /** Workers take their share of the computers at once when one of them has ended, and leave it to one that starts. */
+  #tellCount(): void {
+    const sharing = [...this.#places.values()].filter(({ running, state }) => running && state !== 'draining');
+    for (const place of sharing) if (place.state === 'ready') place.tell({ type: 'workers', count: sharing.length });
   }
 
   #afterEnd(place: WorkerPlace): void {

@@ -112,11 +112,15 @@ export class WorkerPlace {
     if (this.#child === undefined) return;
     this.#drainTimeout = timeout;
     this.#drainUntil = Date.now() + timeout;
-    if (this.#state === 'draining') return;
     this.#state = 'draining';
-    const message: ToWorker = { type: 'drain' };
-    if (this.#child.connected) this.#child.send(message, () => undefined);
-    else this.#child.kill('SIGTERM');
+    if (!this.tell({ type: 'drain', timeout })) this.#child.kill('SIGTERM');
+  }
+
+  /** Tells its worker something; false when there is no way to. */
+  tell(message: ToWorker): boolean {
+    if (!this.#child?.connected) return false;
+    this.#child.send(message, () => undefined);
+    return true;
   }
 
   /** Ends its worker at once: what it was writing is fenced off, and what it held is taken over. */

@@ -8,12 +8,25 @@ import { Engine } from '../engine/engine.js';
 import { openProfile } from '../engine/profile.js';
 import { messageOf, WherryError } from '../errors.js';
 import type { FromWorker, ToWorker } from './messages.js';
+import { stopTimeout } from './stop-timeout.js';
 
 /** Milliseconds. Without a supervisor nobody else ends a worker whose steps hang. */
 const timing = { heartbeat: 1_000, orphanEnd: 5_000 } as const;
+/** How much of the time to end is for steps in progress; in the rest what is left is stopped and leases are released. */
+const shareOfSteps = 0.8;
 
+/** Nothing more is started. */
 const stop = new AbortController();
-const drain = () => stop.abort();
+/** What is in progress is stopped. */
+const hurry = new AbortController();
+let workers = Number.POSITIVE_INFINITY;
+let hurryTimer: NodeJS.Timeout | undefined;
+
+function drain(timeout: number): void {
+  stop.abort();
+  clearTimeout(hurryTimer);
+  hurryTimer = setTimeout(() => hurry.abort(), timeout * shareOfSteps);
+}
 
 function tell(message: FromWorker): void {
   // A channel that breaks is told by `disconnect`, which ends the worker.
@@ -21,7 +34,7 @@ function tell(message: FromWorker): void {
 }
 
 function orphaned(): void {
-  drain();
+  drain(timing.orphanEnd);
   setTimeout(() => process.exit(1), timing.orphanEnd).unref();
 }
 
@@ -41,10 +54,11 @@ function beat(): NodeJS.Timeout {
 
 async function work(home: string | undefined, profileName: string | undefined): Promise<void> {
   await using profile = await openProfile({ home, profile: profileName });
-  await using engine = new Engine(profile);
+  await using engine = new Engine(profile, { workers: () => workers });
   beat();
   tell({ type: 'ready' });
   await engine.drive({ signal: stop.signal, until: () => false });
+  await engine.settle(hurry.signal);
 }
 
 /** The last line is what the supervisor tells as the reason. */
@@ -55,14 +69,15 @@ function wordsOf(error: unknown): string {
 
 if (process.send === undefined) throw new Error('a worker is started by its supervisor: run `wherry daemon start`');
 process.on('message', (message: ToWorker) => {
-  if (message.type === 'drain') drain();
+  if (message.type === 'drain') drain(message.timeout);
+  else workers = message.count;
 });
 process.once('disconnect', orphaned);
-process.on('SIGTERM', drain);
+process.on('SIGTERM', () => drain(stopTimeout));
 // A terminal sends these to the supervisor too, which drains its workers in its own way.
 for (const name of ['SIGINT', 'SIGHUP'] as const) process.on(name, () => undefined);
 // The supervisor reads our streams; when it dies, what we print meets a closed pipe.
-for (const stream of [process.stdout, process.stderr]) stream.on('error', drain);
+for (const stream of [process.stdout, process.stderr]) stream.on('error', () => drain(stopTimeout));
 
 let exitCode = 0;
 try {

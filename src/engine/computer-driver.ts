@@ -28,6 +28,8 @@ interface Work {
   readonly abort: AbortController;
   readonly done: Promise<void>;
   readonly stage: string;
+  /** Does it still wait for its turn on the connection? */
+  waiting: boolean;
 }
 
 /** Drives the calcjobs of one computer while it holds that computer's lease. */
@@ -89,6 +91,12 @@ export class ComputerDriver {
       await this.#poll.start(this.#computer, at);
     }
     return this.#nextDue(at, blockedUntil);
+  }
+
+  /** Gives up what still waits for its turn; what has begun goes on. */
+  drain(): void {
+    const reason = new WherryError('aborted', 'the driver ends');
+    for (const work of this.#working.values()) if (work.waiting) work.abort.abort(reason);
   }
 
   /** Stops what is in progress and waits for its end. */
@@ -206,7 +214,7 @@ export class ComputerDriver {
         this.#working.delete(row.id);
         this.#tools.wake();
       });
-    this.#working.set(row.id, { abort, done, stage });
+    this.#working.set(row.id, { abort, done, stage, waiting: verb !== undefined });
   }
 
   async #onConnection(
@@ -217,9 +225,11 @@ export class ComputerDriver {
     const { store, repository, queue, now, nonce } = this.#tools;
     const computer = this.#computer;
     const job = JSON.parse(row.inputs) as Job;
-    return queue.use(computer, signal, (connection: Connection) =>
-      verb({ row, job, computer, connection, store, repository, lease: this.lease, signal, now, nonce }),
-    );
+    return queue.use(computer, signal, (connection: Connection) => {
+      const working = this.#working.get(row.id);
+      if (working !== undefined) working.waiting = false;
+      return verb({ row, job, computer, connection, store, repository, lease: this.lease, signal, now, nonce });
+    });
   }
 
   async #carryOut(row: ProcessRow, transition: Transition): Promise<void> {

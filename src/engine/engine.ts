@@ -8,6 +8,7 @@ import type { LeaseRow } from '../store/tables.js';
 import { ComputerDriver } from './computer-driver.js';
 import type { DriverTools } from './driver-tools.js';
 import { computersWithWork } from './due-work.js';
+import { FairShare } from './fair-share.js';
 import type { Profile } from './profile.js';
 import { TransportQueue } from './transport-queue.js';
 
@@ -21,14 +22,20 @@ export interface EngineOptions {
   readonly sleep?: (until: number, signal: AbortSignal) => Promise<void>;
   /** Most milliseconds between two steps. */
   readonly heartbeat?: number;
+  /** Milliseconds that a lease lasts unless it is renewed; tests make it short. */
+  readonly lease?: number;
+  /** How many workers share the computers at present, this one included. Default: 1. */
+  readonly workers?: () => number;
 }
 
 /**
- * Milliseconds. A lease outlives several renewals; between steps intents of other programs are looked for. Steps keep a
- * distance, so that a thousand ends of verbs are not a thousand rounds of questions to the store: a job that is alone
- * hardly ever waits for it, and verbs in progress keep the channels busy meanwhile.
+ * Milliseconds. Between steps intents of other programs are looked for. Steps keep a distance, so that a thousand ends
+ * of verbs are not a thousand rounds of questions to the store: a job that is alone hardly ever waits for it, and verbs
+ * in progress keep the channels busy meanwhile.
  */
-const timing = { lease: 30_000, renewal: 8_000, heartbeat: 250, distance: 25 } as const;
+const timing = { lease: 30_000, heartbeat: 250, distance: 25 } as const;
+/** A lease outlives several renewals. */
+const renewalsPerLease = 4;
 
 /** Errors of loading a computer that are its own and not this machine's. */
 const configurationErrors: ReadonlySet<string> = new Set(['bad-input', 'plugin-missing', 'plugin-broken']);
@@ -44,6 +51,8 @@ export class Engine implements AsyncDisposable {
   readonly #profile: Profile;
   readonly #tools: DriverTools;
   readonly #heartbeat: number;
+  readonly #lease: number;
+  readonly #share: FairShare;
   readonly #simulatedSleep: EngineOptions['sleep'];
   readonly #owner = randomUUID();
   readonly #drivers = new Map<number, ComputerDriver>();
@@ -60,6 +69,8 @@ export class Engine implements AsyncDisposable {
     const { store, repository } = profile;
     this.#profile = profile;
     this.#heartbeat = options.heartbeat ?? timing.heartbeat;
+    this.#lease = options.lease ?? timing.lease;
+    this.#share = new FairShare(options.workers ?? (() => 1), now);
     this.#simulatedSleep = options.sleep;
     this.#tools = {
       store,
@@ -79,6 +90,11 @@ export class Engine implements AsyncDisposable {
         this.#wakeUp?.();
       },
     };
+  }
+
+  /** Is a step in progress anywhere? */
+  get busy(): boolean {
+    return [...this.#drivers.values()].some((driver) => driver.busy);
   }
 
   /** Computers with work that other drivers hold. */
@@ -109,9 +125,28 @@ export class Engine implements AsyncDisposable {
   async pass(signal: AbortSignal): Promise<void> {
     for (;;) {
       const next = await this.#step(undefined);
-      const busy = [...this.#drivers.values()].some((driver) => driver.busy);
-      if (signal.aborted || (!busy && (next === undefined || next > this.#tools.now()))) return;
+      if (signal.aborted || (!this.busy && (next === undefined || next > this.#tools.now()))) return;
       await this.#sleep(Math.min(next ?? Number.POSITIVE_INFINITY, this.#tools.now() + this.#heartbeat), signal);
+    }
+  }
+
+  /**
+   * Starts nothing more and lets what has begun come to its end, while leases go on being renewed; a computer is given
+   * back as soon as nothing is in progress on it. Returns early when the signal comes: what is left is then for
+   * `[Symbol.asyncDispose]` to stop.
+   */
+  async settle(signal: AbortSignal): Promise<void> {
+    for (const driver of this.#drivers.values()) driver.drain();
+    while (!signal.aborted) {
+      this.#begin();
+      await this.#renew();
+      // Without an open connection nothing has begun over there.
+      const done = (driver: ComputerDriver) =>
+        !driver.busy || driver.stopped.aborted || !this.#tools.queue.isOpen(driver.computerId);
+      const free = [...this.#drivers.values()].filter(done);
+      await Promise.all(free.map((driver) => this.#dismiss(driver, 'the driver ends')));
+      if (this.#drivers.size === 0) return;
+      await this.#sleep(this.#tools.now() + this.#heartbeat, signal);
     }
   }
 
@@ -121,9 +156,13 @@ export class Engine implements AsyncDisposable {
     await this.#tools.queue[Symbol.asyncDispose]();
   }
 
-  async #step(computers: readonly number[] | undefined): Promise<number | undefined> {
+  #begin(): void {
     this.#woken = false;
     this.#stepped = performance.now();
+  }
+
+  async #step(computers: readonly number[] | undefined): Promise<number | undefined> {
+    this.#begin();
     await this.#renew();
     await this.#takeWork(computers);
     const times: number[] = [];
@@ -146,13 +185,18 @@ export class Engine implements AsyncDisposable {
   async #takeWork(computers: readonly number[] | undefined): Promise<void> {
     const { store, now } = this.#tools;
     this.#foreign.clear();
-    for (const id of await computersWithWork(store)) {
+    const withWork = await computersWithWork(store);
+    await this.#giveBack(withWork);
+    for (const id of withWork) {
       if (this.#drivers.has(id) || (computers !== undefined && !computers.includes(id))) continue;
       const name = `computer:${id}`;
-      const lease = await claimLease(store, name, this.#owner, now(), timing.lease);
+      const mayTake = this.#share.mayTake(id, this.#drivers.size, withWork.length);
+      const lease = mayTake ? await claimLease(store, name, this.#owner, now(), this.#lease) : undefined;
       if (lease === undefined) {
         const holder = await leaseHolder(store, name, now());
-        if (holder !== undefined) this.#foreign.set(id, { computerId: id, holder });
+        if (holder === undefined) continue;
+        this.#foreign.set(id, { computerId: id, holder });
+        this.#share.taken(id);
         continue;
       }
       const row = await store.selectFrom('computers').selectAll().where('id', '=', id).executeTakeFirstOrThrow();
@@ -162,6 +206,16 @@ export class Engine implements AsyncDisposable {
         await releaseLease(store, lease);
         await this.#cannotDrive(id, error);
       }
+    }
+  }
+
+  /** Gives back computers without work, or beyond the share: only those whose connection would not be lost by it. */
+  async #giveBack(withWork: readonly number[]): Promise<void> {
+    for (const driver of [...this.#drivers.values()]) {
+      const { computerId } = driver;
+      const needed = withWork.includes(computerId) && !this.#share.exceeded(this.#drivers.size, withWork.length);
+      if (!needed && !driver.busy && !this.#tools.queue.isOpen(computerId))
+        await this.#dismiss(driver, 'it is not needed here');
     }
   }
 
@@ -183,10 +237,10 @@ export class Engine implements AsyncDisposable {
 
   async #renew(): Promise<void> {
     const { store, now } = this.#tools;
-    if (now() - this.#renewed < timing.renewal) return;
+    if (now() - this.#renewed < this.#lease / renewalsPerLease) return;
     this.#renewed = now();
     for (const driver of [...this.#drivers.values()]) {
-      if (!(await renewLease(store, driver.lease, now(), timing.lease)))
+      if (!(await renewLease(store, driver.lease, now(), this.#lease)))
         await this.#dismiss(driver, 'the lease was lost');
     }
   }

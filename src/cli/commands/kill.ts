@@ -11,6 +11,7 @@ import { obstacles, readSummaries } from '../follow.js';
 import { interruption } from '../interruption.js';
 import { nameOf, remark, stateText } from '../process-text.js';
 import { startProgress } from '../progress.js';
+import { settle } from '../settle.js';
 import { print, printable, printJson, say } from '../terminal.js';
 import { withProfile } from '../with-profile.js';
 
@@ -69,6 +70,7 @@ async function driveUntilEnded(
       return summaries.every(({ endedAt }) => endedAt !== null);
     },
   });
+  await settle(engine, interrupted.signal);
   return readSummaries(profile.store, ids);
 }
 

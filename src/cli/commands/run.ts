@@ -10,6 +10,7 @@ import { interruption } from '../interruption.js';
 import { jobOptions, readJobs } from '../job-arguments.js';
 import { counted, nameOf, paintState, remark, stateText, succeeded } from '../process-text.js';
 import { type Progress, startProgress } from '../progress.js';
+import { settle } from '../settle.js';
 import { formatTable } from '../table.js';
 import { paint, print, printable, printJson, say, terminalWidth } from '../terminal.js';
 import { withProfile } from '../with-profile.js';
@@ -62,7 +63,8 @@ async function drive(profile: Profile, rows: readonly ProcessRow[], signal: Abor
     );
   };
   await engine.drive({ signal, computers, until: finished });
-  return { summaries, stuck };
+  await settle(engine, signal);
+  return { summaries: await readSummaries(profile.store, ids), stuck };
 }
 
 function tellForeignDrivers(engine: Engine, progress: Progress, said: Set<number>): void {

@@ -8,6 +8,7 @@ import type { Store } from '../../store/store.js';
 import { defineCommand, json } from '../command.js';
 import { interruption } from '../interruption.js';
 import { counted } from '../process-text.js';
+import { settle } from '../settle.js';
 import { print, printJson, say } from '../terminal.js';
 import { withProfile } from '../with-profile.js';
 
@@ -83,6 +84,7 @@ async function pass(profile: Profile): Promise<Summary> {
     using interrupted = interruption();
     await using engine = new Engine(profile, { hooks: [{ onChange: ({ id }) => touched.add(id) }] });
     await engine.pass(interrupted.signal);
+    await settle(engine, interrupted.signal);
     elsewhere = engine.foreignDrivers.length;
   }
   const happened = await countEvents(store, before?.id ?? 0, touched);

@@ -184,7 +184,10 @@ describe('scale', () => {
     supervisor.scale(2);
     for (const child of children) child.ready();
     supervisor.scale(1);
-    expect(children.map(({ sent }) => sent)).toEqual([[], [{ type: 'drain' }]]);
+    expect(children.map(({ sent }) => sent.at(-1))).toEqual([
+      { type: 'workers', count: 1 },
+      { type: 'drain', timeout: 30_000 },
+    ]);
     supervisor.scale(2);
     expect(children).toHaveLength(3);
     children[1]?.end(0);
@@ -200,6 +203,26 @@ describe('scale', () => {
     vi.advanceTimersByTime(30_500);
     expect(children[0]?.signals).toEqual(['SIGKILL']);
     expect(supervisor.status.workers).toEqual([]);
+  });
+});
+
+describe('the number of workers', () => {
+  const told = () => children.map(({ sent }) => sent.at(-1));
+
+  it('is told to all whenever one starts, ends or drains, so that the others take its computers at once', () => {
+    supervisor.scale(2);
+    children[0]?.ready();
+    expect(told()).toEqual([{ type: 'workers', count: 2 }, undefined]);
+    children[1]?.ready();
+    expect(told()).toEqual([
+      { type: 'workers', count: 2 },
+      { type: 'workers', count: 2 },
+    ]);
+    children[1]?.end(null, 'SIGKILL');
+    expect(told()[0]).toEqual({ type: 'workers', count: 1 });
+    vi.advanceTimersByTime(250);
+    last().ready();
+    expect(told()).toEqual([2, 2, 2].map((count) => ({ type: 'workers', count })));
   });
 });
 
