@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { WherryError } from '../errors.js';
+import { GroupCommit } from './group-commit.js';
 import { repeatableTransaction, type Store, type StoreTransaction } from './store.js';
 import type { LeaseRow } from './tables.js';
 
@@ -75,29 +76,39 @@ export async function releaseLease(store: Store, lease: Lease): Promise<void> {
 
 /**
  * A transaction that happens only while the lease is held: another driver that takes over waits for its end, and one
- * that has taken over makes it fail with `lease-lost`. Without a lease it is a plain transaction.
+ * that has taken over makes it fail with `lease-lost`. Works of one lease may share a transaction (see `GroupCommit`).
+ * Without a lease it is a plain transaction.
  */
 export async function fenced<T>(
   store: Store,
   lease: Lease | undefined,
   work: (transaction: StoreTransaction) => Promise<T>,
-  options: { readonly repeatable?: boolean } = {},
+  { repeatable = false }: { readonly repeatable?: boolean } = {},
 ): Promise<T> {
-  const checked = async (transaction: StoreTransaction) => {
-    if (lease !== undefined) {
-      const held = await transaction
-        .updateTable('leases')
-        .set({ epoch: lease.epoch })
-        .where('name', '=', lease.name)
-        .where('owner', '=', lease.owner)
-        .where('epoch', '=', lease.epoch)
-        .executeTakeFirst();
-      if (held.numUpdatedRows !== 1n)
-        throw new WherryError('lease-lost', `another driver has taken over ${lease.name}`);
-    }
-    return work(transaction);
-  };
-  return options.repeatable ? repeatableTransaction(store, checked) : store.transaction().execute(checked);
+  if (lease !== undefined) return groupOf(store, lease).write(work, { repeatable });
+  return repeatable ? repeatableTransaction(store, work) : store.transaction().execute(work);
+}
+
+const groups = new WeakMap<Store, WeakMap<Lease, GroupCommit>>();
+
+function groupOf(store: Store, lease: Lease): GroupCommit {
+  const ofStore = groups.get(store) ?? new WeakMap<Lease, GroupCommit>();
+  groups.set(store, ofStore);
+  const group = ofStore.get(lease) ?? new GroupCommit(store, (transaction) => expectHeld(transaction, lease));
+  ofStore.set(lease, group);
+  return group;
+}
+
+/** A write, so that whoever takes over waits. Errors: `lease-lost`. */
+async function expectHeld(transaction: StoreTransaction, lease: Lease): Promise<void> {
+  const held = await transaction
+    .updateTable('leases')
+    .set({ epoch: lease.epoch })
+    .where('name', '=', lease.name)
+    .where('owner', '=', lease.owner)
+    .where('epoch', '=', lease.epoch)
+    .executeTakeFirst();
+  if (held.numUpdatedRows !== 1n) throw new WherryError('lease-lost', `another driver has taken over ${lease.name}`);
 }
 
 /** The living holder of a lease, if there is one. */
