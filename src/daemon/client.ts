@@ -1,8 +1,10 @@
 import { connect } from 'node:net';
+import { setTimeout as delay } from 'node:timers/promises';
 import type { ProfileLocation } from '../config/home.js';
 import { messageOf, WherryError } from '../errors.js';
+import { type Holder, isAlive, livingHolder } from './holder.js';
 import type { DaemonReply, DaemonRequest, DaemonStatus } from './messages.js';
-import { socketAddress } from './places.js';
+import { daemonPlaces, socketAddress } from './places.js';
 
 /** Milliseconds that a daemon has for a short answer. */
 const patience = 5_000;
@@ -29,17 +31,56 @@ export async function scaleDaemon(
   return reply.status;
 }
 
+/** How a daemon was stopped. */
+export interface Stopped {
+  /** Workers that did not end in time and were killed by their supervisor. */
+  readonly killedWorkers: number;
+  /** Set when the supervisor did not answer: what it ended by. */
+  readonly forced?: { readonly pid: number; readonly signal: 'SIGTERM' | 'SIGKILL' };
+}
+
 /**
- * Stops the daemon and waits until everything of it has ended.
+ * Stops the daemon and waits until its supervisor has ended. One that does not answer is sent SIGTERM, and SIGKILL when
+ * that does not help in time; its workers end by themselves, because their channel is gone.
+ * Errors: `daemon-failed` when it neither answers nor can be ended from here.
  * @param timeout milliseconds that its workers have before they are killed
- * @returns how many were killed; undefined when no daemon runs
+ * @param tell told of what takes long
+ * @returns undefined when no daemon runs
  */
 export async function stopDaemon(
   location: Pick<ProfileLocation, 'directory'>,
   timeout: number,
-): Promise<number | undefined> {
-  const reply = await ask(location, { command: 'stop', timeout }, timeout + 2 * patience);
-  return reply !== undefined && 'stopped' in reply ? reply.killed : undefined;
+  tell: (sentence: string) => void = () => undefined,
+): Promise<Stopped | undefined> {
+  try {
+    // One that hangs is found out by a short question.
+    if ((await daemonStatus(location)) === undefined) return undefined;
+    const reply = await ask(location, { command: 'stop', timeout }, timeout + 2 * patience);
+    return reply !== undefined && 'stopped' in reply ? { killedWorkers: reply.killed } : undefined;
+  } catch (error) {
+    const holder = livingHolder(daemonPlaces(location).holderFile);
+    if (holder === undefined) throw error;
+    tell(`${messageOf(error)}; it is being ended`);
+    return { killedWorkers: 0, forced: { pid: holder.pid, signal: await endHolder(holder, timeout) } };
+  }
+}
+
+/** Ends a program by SIGTERM, then by SIGKILL; verified again before each, for a pid may be given to another. */
+async function endHolder(holder: Holder, timeout: number): Promise<'SIGTERM' | 'SIGKILL'> {
+  for (const [signal, wait] of [
+    ['SIGTERM', timeout],
+    ['SIGKILL', patience],
+  ] as const) {
+    if (isAlive(holder)) process.kill(holder.pid, signal);
+    // One that was only stopped can then end in good order.
+    if (isAlive(holder)) process.kill(holder.pid, 'SIGCONT');
+    const deadline = performance.now() + wait;
+    while (isAlive(holder) && performance.now() < deadline) await delay(50);
+    if (!isAlive(holder)) return signal;
+  }
+  throw new WherryError('daemon-failed', `the daemon (pid ${holder.pid}) did not even end by SIGKILL`, {
+    hint: 'it may hang in a file system that does not answer',
+  });
 }
 
 /** The error that says how to get a daemon. */
@@ -60,9 +101,13 @@ async function ask(
     using address = socketAddress(directory);
     text = await exchange(address.path, `${JSON.stringify(request)}\n`, timeout);
   } catch (error) {
-    if (nobodyThere.has((error as NodeJS.ErrnoException).code ?? '')) return undefined;
-    throw new WherryError('daemon-failed', `the daemon does not answer: ${messageOf(error)}`, {
-      hint: 'see: wherry daemon logs',
+    const holder = livingHolder(daemonPlaces({ directory }).holderFile);
+    const nobody = nobodyThere.has((error as NodeJS.ErrnoException).code ?? '');
+    if (nobody && holder === undefined) return undefined;
+    const who = holder === undefined ? '' : ` (pid ${holder.pid})`;
+    const reason = nobody ? 'nothing listens on its socket' : messageOf(error);
+    throw new WherryError('daemon-failed', `the daemon${who} does not answer: ${reason}`, {
+      hint: 'try again; if it stays so, end it with: wherry daemon stop',
       cause: error,
     });
   }

@@ -5,6 +5,7 @@ import { ensureProfile, type ProfileLocation } from '../config/home.js';
 import { openProfile } from '../engine/profile.js';
 import { messageOf, WherryError } from '../errors.js';
 import { type ControlServer, startControlServer } from './control-server.js';
+import { recordHolder } from './holder.js';
 import { takeLock } from './lock.js';
 import { RotatingLog } from './log.js';
 import type { DaemonReply, DaemonRequest, DaemonStatus, FromDaemon } from './messages.js';
@@ -35,6 +36,7 @@ export async function runDaemon(location: ProfileLocation, options: DaemonOption
       hint: 'see: wherry daemon status; with a shared home it may run on another host',
     });
   }
+  const holder = recordHolder(places.holderFile);
   using log = new RotatingLog(places.logFile, options.echo === undefined ? {} : { echo: options.echo });
   const startedAt = new Date().toISOString();
   const { version, code } = programCode();
@@ -66,6 +68,7 @@ export async function runDaemon(location: ProfileLocation, options: DaemonOption
   const killed = await supervisor.stop(stopping.timeout);
   server?.close();
   log.write({ level: 'info', message: 'daemon ended', pid: process.pid });
+  holder[Symbol.dispose]();
   lock[Symbol.dispose]();
   stopping.done(killed);
   if (failure !== undefined) throw failure;

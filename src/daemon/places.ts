@@ -5,6 +5,7 @@ import type { ProfileLocation } from '../config/home.js';
 /** Where the daemon of a profile keeps its things. */
 export interface DaemonPlaces {
   readonly lockFile: string;
+  readonly holderFile: string;
   readonly socketFile: string;
   readonly logFile: string;
 }
@@ -13,6 +14,7 @@ export interface DaemonPlaces {
 export function daemonPlaces({ directory }: Pick<ProfileLocation, 'directory'>): DaemonPlaces {
   return {
     lockFile: join(directory, 'daemon.lock'),
+    holderFile: join(directory, 'daemon.holder'),
     socketFile: join(directory, 'daemon.sock'),
     logFile: join(directory, 'daemon.log'),
   };

@@ -28,6 +28,7 @@ export class Supervisor {
   readonly #waiting = new Set<() => void>();
   #wanted = 0;
   #stopping = false;
+  #looked = Date.now();
   #breaker: (BreakerStatus & { readonly times: number }) | undefined;
   #probe: WorkerPlace | undefined;
   #breakerTimer: NodeJS.Timeout | undefined;
@@ -173,7 +174,13 @@ export class Supervisor {
 
   #look(): void {
     const now = Date.now();
-    for (const place of this.#places.values()) place.watch(now);
+    const late = now - this.#looked - watchEvery;
+    this.#looked = now;
+    // Whoever slept itself has not yet heard what the others said meanwhile.
+    for (const place of this.#places.values()) {
+      if (late > watchEvery) place.excuse(late);
+      place.watch(now);
+    }
     if ((this.#probe?.readyFor(now) ?? 0) >= this.#tools.timing.steady) this.#closeBreaker();
   }
 }

@@ -131,6 +131,11 @@ export class WorkerPlace {
     this.#child.kill('SIGKILL');
   }
 
+  /** So many milliseconds of silence were not its worker's fault. */
+  excuse(milliseconds: number): void {
+    this.#heard = Math.min(Date.now(), this.#heard + milliseconds);
+  }
+
   /** Kills a worker that hangs or takes too long. */
   watch(now: number): void {
     const { silence, start } = this.#tools.timing;

@@ -123,7 +123,7 @@ function isDead(lease: LeaseRow): boolean {
 }
 
 /** Start time of a process in ticks since boot with the boot's id, from proc(5); undefined when it does not run. */
-function startTimeOf(pid: number): string | undefined {
+export function startTimeOf(pid: number): string | undefined {
   try {
     const fields = readFileSync(`/proc/${pid}/stat`, 'latin1').split(') ').at(-1)?.split(' ') ?? [];
     // Field 3 (state) is the first after the name: a zombie has ended; field 22 is the start time.

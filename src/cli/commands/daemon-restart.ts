@@ -4,6 +4,7 @@ import { stopTimeout } from '../../daemon/stop-timeout.js';
 import { WherryError } from '../../errors.js';
 import { parseDuration } from '../../plugin/units.js';
 import { defineCommand, text } from '../command.js';
+import { say } from '../terminal.js';
 import { startDaemon } from './daemon-start.js';
 
 export const command = defineCommand({
@@ -19,7 +20,7 @@ export const command = defineCommand({
         hint: `restart it there: systemctl --user restart wherry-${location.profile}, or the container`,
       });
     }
-    await stopDaemon(location, timeout);
+    await stopDaemon(location, timeout, say);
     await startDaemon(location, Math.max(1, before?.wanted ?? 1));
     return 0;
   },

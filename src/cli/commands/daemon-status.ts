@@ -1,5 +1,6 @@
 import { locateProfile } from '../../config/home.js';
 import { daemonStatus, notRunning } from '../../daemon/client.js';
+import { messageOf } from '../../errors.js';
 import { defineCommand, json } from '../command.js';
 import { daemonLine, daemonTroubles, warnOfDifference, workerTable } from '../daemon-text.js';
 import { clock } from '../process-text.js';
@@ -10,8 +11,12 @@ export const command = defineCommand({
   options: { json },
   examples: [['$0', 'how the daemon and its workers are; exit code 1 when none runs']],
   run: async (given) => {
-    const status = await daemonStatus(locateProfile(given, process.env));
-    if (given.json) printJson(status === undefined ? { running: false } : { running: true, ...status });
+    const location = locateProfile(given, process.env);
+    const status = await daemonStatus(location).catch((error: unknown) => {
+      if (given.json) printJson({ running: true, answers: false, trouble: messageOf(error) });
+      throw error;
+    });
+    if (given.json) printJson(status === undefined ? { running: false } : { running: true, answers: true, ...status });
     if (status === undefined) throw notRunning();
     warnOfDifference(status);
     if (given.json) return 0;

@@ -12,12 +12,17 @@ export const command = defineCommand({
   examples: [['$0', 'stop the daemon; jobs run on, and any driver goes on with them']],
   run: async (given) => {
     const timeout = given.timeout === undefined ? stopTimeout : parseDuration(given.timeout) * 1_000;
-    const killed = await stopDaemon(locateProfile(given, process.env), timeout);
-    if (killed === undefined) {
+    const stopped = await stopDaemon(locateProfile(given, process.env), timeout, say);
+    if (stopped === undefined) {
       say('no daemon runs for this profile');
       return 0;
     }
-    if (killed > 0) say(`${counted(killed, 'worker')} did not end in time and had to be killed`);
+    const { killedWorkers, forced } = stopped;
+    if (killedWorkers > 0) say(`${counted(killedWorkers, 'worker')} did not end in time and had to be killed`);
+    if (forced?.signal === 'SIGTERM') say(`its supervisor (pid ${forced.pid}) has ended by SIGTERM`);
+    if (forced?.signal === 'SIGKILL') {
+      say(`its supervisor (pid ${forced.pid}) did not end by SIGTERM and was killed; its workers end by themselves`);
+    }
     print('daemon stopped');
     return 0;
   },

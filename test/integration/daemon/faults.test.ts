@@ -64,6 +64,24 @@ describe('a supervisor that is killed', () => {
   });
 });
 
+describe('a supervisor that is stopped and does not answer', () => {
+  it('is told of by status, and ended by stop', async () => {
+    const { wherry } = rig;
+    await wherry.succeed(['daemon', 'start', '--workers', '2']);
+    const { pid, workers } = await rig.status();
+    process.kill(pid, 'SIGSTOP');
+    const shown = await wherry.run(['daemon', 'status', '--json']);
+    expect(shown.exitCode).toBe(1);
+    expect(JSON.parse(shown.text)).toMatchObject({ running: true, answers: false });
+    expect(shown.stderr).toContain(`the daemon (pid ${pid}) does not answer`);
+    const stopped = await wherry.run(['daemon', 'stop', '--timeout', '15s']);
+    expect(stopped).toMatchObject({ exitCode: 0, text: 'daemon stopped\n' });
+    expect(stopped.stderr).toContain(`its supervisor (pid ${pid}) has ended by SIGTERM`);
+    await Promise.all([pid, ...workers.map(pidOf)].map(rig.ended));
+    expect((await wherry.run(['daemon', 'status'])).stderr).toContain('wherry daemon start');
+  });
+});
+
 describe('a worker that sleeps past its lease', () => {
   it('writes nothing when it wakes up', async () => {
     const { wherry, directory } = rig;

@@ -106,7 +106,7 @@ describe('the socket', () => {
     expect(await daemonStatus(profile)).toEqual(status);
     await scaleDaemon(profile, 3);
     expect(asked.at(-1)).toEqual({ command: 'scale', workers: 3 });
-    expect(await stopDaemon(profile, 10)).toBe(2);
+    expect(await stopDaemon(profile, 10)).toEqual({ killedWorkers: 2 });
     server.close();
     expect(existsSync(socketFile)).toBe(false);
     await expect(scaleDaemon(profile, 3)).rejects.toMatchObject({ code: 'daemon-not-running' });

@@ -122,6 +122,17 @@ describe('a worker that hangs', () => {
     expect(supervisor.status.workers[0]?.lastEnd?.reason).toBe('no sign of life for 15 s');
   });
 
+  it('is not blamed for the sleep of its supervisor', () => {
+    supervisor.scale(1);
+    last().ready();
+    vi.advanceTimersByTime(1_000);
+    vi.setSystemTime(Date.now() + 60_000);
+    vi.advanceTimersByTime(10_000);
+    expect(children[0]?.signals).toEqual([]);
+    vi.advanceTimersByTime(5_000);
+    expect(children[0]?.signals).toEqual(['SIGKILL']);
+  });
+
   it('is killed when it never becomes ready', () => {
     supervisor.scale(1);
     vi.advanceTimersByTime(30_500);
