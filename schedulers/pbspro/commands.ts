@@ -36,9 +36,13 @@ export const submit: SchedulerDefinition['submit'] = ({ name, script: path }) =>
  * By id: asking without ids would give every job of every user, with days of history. The ids go in by stdin, some
  * hundred per call.
  */
-export function list({ ids }: Pick<Query<'list'>, 'ids'>): Command {
-  const all = 'while read -r ids; do ask $ids; done';
-  return { words: script(...ask, all, `echo '${marks.done}'`), stdin: idLines(ids) };
+export function list({ ids, user, everything }: Pick<Query<'list'>, 'ids' | 'user' | 'everything'>): Command {
+  const ours = 'while read -r ids; do ask $ids; done';
+  const others = [
+    `ids=$(${commandLine(['qselect', '-u', user])} 2>&1 </dev/null) || { printf '%s\\n' "$ids" >&2; exit 1; }`,
+    '[ -z "$ids" ] || ask $ids',
+  ];
+  return { words: script(...ask, ours, ...(everything ? others : []), `echo '${marks.done}'`), stdin: idLines(ids) };
 }
 
 /** The ids of jobs with this name, running and ended, and then qstat about them. */

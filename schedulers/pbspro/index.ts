@@ -1,7 +1,7 @@
 import { defineScheduler, z } from '../../src/plugin.js';
 import { find, kill, list, submit } from './commands.js';
 import { parseKill, parseSubmit } from './outcomes.js';
-import { parseList } from './parse.js';
+import { parseFind, parseList } from './parse.js';
 import { header, PbsProResources } from './script.js';
 
 /** OpenPBS and PBS Professional, by qsub, qstat, qselect and qdel. */
@@ -21,7 +21,7 @@ export default defineScheduler({
   list,
   parseList,
   find,
-  parseFind: parseList,
+  parseFind,
   kill,
   parseKill,
 });

@@ -4,19 +4,32 @@ import { type Json, readJson } from './json.js';
 import { endedLetters, endings, ownExits, states, substates } from './states.js';
 
 /** The jobs of a listing. Errors: a transient `scheduler-unavailable` when it is no complete answer. */
-export function parseList(result: ExecResult): JobInfo[] {
+export function parseList(result: ExecResult): Iterable<JobInfo> {
   const text = `\n${result.stdout}`;
   const isComplete = result.exitCode === 0 && text.includes(`\n${marks.done}\n`) && !hasComplaint(result.stderr);
   if (!isComplete) throw unavailable(result);
   const answers = text.split(new RegExp(`^${marks.begin}\n`, 'm')).slice(1);
-  return answers.flatMap((answer, index) => {
-    const end = answer.lastIndexOf(`\n${marks.end} `);
-    // Asked a second time, without history: what was said at first is void.
-    if (end < 0 && index < answers.length - 1) return [];
-    const code = Number.parseInt(answer.slice(end + marks.end.length + 2), 10);
-    if (end < 0 || !answered.has(code)) throw unavailable(result);
-    return jobsOf(answer.slice(0, end), result);
-  });
+  return jobsIn(
+    answers.flatMap((answer, index) => {
+      const end = answer.lastIndexOf(`\n${marks.end} `);
+      // Asked a second time, without history: what was said at first is void.
+      if (end < 0 && index < answers.length - 1) return [];
+      const code = Number.parseInt(answer.slice(end + marks.end.length + 2), 10);
+      if (end < 0 || !answered.has(code)) throw unavailable(result);
+      return [answer.slice(0, end)];
+    }),
+    result,
+  );
+}
+
+/** Each call of qstat is about some hundred jobs, and read when its turn comes. */
+function* jobsIn(answers: readonly string[], result: ExecResult): Generator<JobInfo> {
+  for (const answer of answers) yield* jobsOf(answer, result);
+}
+
+/** What the look-up by name has found. */
+export function parseFind(result: ExecResult): JobInfo[] {
+  return [...parseList(result)];
 }
 
 /** Exit codes of qstat: all found, some have ended (where there is no history), some unknown. */
@@ -71,6 +84,7 @@ function jobOf(id: string, job: Attributes): JobInfo {
       submittedAt: time(job.ctime),
       startedAt: time(job.stime),
       endedAt: hasEnded ? (time(job.obittime) ?? epoch(job.history_timestamp)) : undefined,
+      expectedEndAt: state === 'running' ? expectedEnd(job) : undefined,
       walltime: seconds(text(used.walltime)),
     }),
   };
@@ -121,6 +135,15 @@ function epoch(value: Json | undefined): string | undefined {
 function seconds(value: string | undefined): number | undefined {
   const match = /^(\d+):(\d\d):(\d\d)$/.exec(value ?? '');
   return match === null ? undefined : Number(match[1]) * 3600 + Number(match[2]) * 60 + Number(match[3]);
+}
+
+/** PBS ends a job when its walltime is over. */
+function expectedEnd(job: Attributes): string | undefined {
+  const wanted = isObject(job.Resource_List) ? seconds(text(job.Resource_List.walltime)) : undefined;
+  const start = time(job.stime);
+  return wanted === undefined || start === undefined
+    ? undefined
+    : new Date(Date.parse(start) + wanted * 1000).toISOString();
 }
 
 /** Hosts of `node1/0*2+node2/0*2`, each once. */

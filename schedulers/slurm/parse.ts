@@ -3,8 +3,8 @@ import { accountingFields, marks, queueFields } from './commands.js';
 import { heldReasons, launchCode, outOfMemoryCode, states } from './states.js';
 
 /** The listing of squeue. Errors: a transient `scheduler-unavailable` when it is no complete answer. */
-export function parseList(result: ExecResult): JobInfo[] {
-  return records(section(result, 'queue'), queueFields.length).map(queueJob);
+export function parseList(result: ExecResult): Iterable<JobInfo> {
+  return jobs(section(result, 'queue'), queueFields.length, queueJob);
 }
 
 /** Queue and accounting; where a site keeps no accounting, the queue alone is the answer. */
@@ -18,9 +18,9 @@ export function parseFind(result: ExecResult): JobInfo[] {
 /** The records of sacct; empty where a site keeps none. */
 export function parseAccounting(result: ExecResult): JobInfo[] {
   if (isWithoutAccounting(result)) return [];
-  const jobs = records(section(result, 'accounting'), accountingFields.length).map(recordedJob);
+  const recorded = jobs(section(result, 'accounting'), accountingFields.length, recordedJob);
   // A requeued job may have several records: the newest counts, and sacct lists them in the order of submission.
-  return [...new Map(jobs.map((job) => [job.id, job])).values()];
+  return [...new Map([...recorded].map((job) => [job.id, job])).values()];
 }
 
 function isWithoutAccounting({ stderr, exitCode }: ExecResult): boolean {
@@ -49,19 +49,28 @@ export function unavailable(result: ExecResult, part: string): WherryError {
   });
 }
 
-/** Splits lines into fields. A line that begins with no job id continues the name before it: names may hold line breaks. */
-function records(text: string, count: number): string[][] {
-  const found: string[][] = [];
-  for (const line of text.split('\n').slice(0, -1)) {
+/**
+ * The jobs of a text, one by one, each from the fields of its line. A line that begins with no job id continues the name
+ * before it: names may hold line breaks.
+ */
+function* jobs(text: string, count: number, jobOf: (fields: readonly string[]) => JobInfo): Generator<JobInfo> {
+  let open: string[] | undefined;
+  for (const line of lines(text)) {
     const fields = line.split('|');
     if (fields.length >= count && /^\d/.test(line)) {
-      found.push([...fields.slice(0, count - 1), fields.slice(count - 1).join('|')]);
-      continue;
-    }
-    const last = found.at(-1);
-    if (last !== undefined) last[count - 1] += `\n${line}`;
+      if (open !== undefined) yield jobOf(open);
+      open = [...fields.slice(0, count - 1), fields.slice(count - 1).join('|')];
+    } else if (open !== undefined) open[count - 1] += `\n${line}`;
   }
-  return found;
+  if (open !== undefined) yield jobOf(open);
+}
+
+function* lines(text: string): Generator<string> {
+  let begin = 0;
+  for (let end = text.indexOf('\n'); end >= 0; end = text.indexOf('\n', begin)) {
+    yield text.slice(begin, end);
+    begin = end + 1;
+  }
 }
 
 function queueJob(fields: readonly string[]): JobInfo {
@@ -83,6 +92,7 @@ function queueJob(fields: readonly string[]): JobInfo {
       // Of a job that has not begun or not ended squeue tells what it expects.
       startedAt: started ? time(start) : undefined,
       endedAt: endedJobStates.has(state) ? time(end) : undefined,
+      expectedEndAt: state === 'running' ? time(end) : undefined,
       walltime: started ? seconds(elapsed) : undefined,
       exitCode: state === 'done' ? 0 : undefined,
     }),

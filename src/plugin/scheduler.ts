@@ -54,6 +54,8 @@ export interface JobInfo {
   readonly submittedAt?: string;
   readonly startedAt?: string;
   readonly endedAt?: string;
+  /** Of a running job: when the scheduler ends it at the latest. */
+  readonly expectedEndAt?: string;
   /** Seconds. */
   readonly walltime?: number;
 }
@@ -150,10 +152,16 @@ export interface SchedulerDefinition {
   header(job: JobHeader): string[];
   submit(request: SubmitRequest): Command;
   parseSubmit(result: ExecResult): SubmitOutcome;
-  /** One listing for all jobs. `ids` may be ignored by schedulers that list by user. */
-  list(query: QueryContext & { readonly ids: readonly string[] }): Command;
-  /** Throws a transient `scheduler-unavailable` when the output is no complete answer. */
-  parseList(result: ExecResult): JobInfo[];
+  /**
+   * One listing for all jobs. `ids` may be ignored by schedulers that list by user.
+   * `everything`: also the user's other jobs that have not ended.
+   */
+  list(query: QueryContext & { readonly ids: readonly string[]; readonly everything?: boolean }): Command;
+  /**
+   * Throws a transient `scheduler-unavailable` when the output is no complete answer. A generator lets Wherry do other
+   * things while it reads the listing of a hundred thousand jobs.
+   */
+  parseList(result: ExecResult): Iterable<JobInfo>;
   /** Looks for jobs of this exact name in queue and history. `since`: milliseconds since the epoch. */
   find(query: QueryContext & { readonly name: string; readonly since: number }): Command;
   parseFind(result: ExecResult): JobInfo[];

@@ -114,7 +114,7 @@ function describeListing(plugin: SchedulerDefinition, samples: SchedulerSamples)
   it.each(samples.listings.map((result, index) => [index, result] as const))(
     'takes listing %i whole or not at all, wherever it is cut',
     (_, result) => {
-      const whole = plugin.parseList(result);
+      const whole = [...plugin.parseList(result)];
       expect(whole.length).toBeGreaterThan(0);
       for (const job of whole) expectJob(job);
       const lines = result.stdout.split('\n');
@@ -126,7 +126,7 @@ function describeListing(plugin: SchedulerDefinition, samples: SchedulerSamples)
   );
 
   it('reads an empty listing, and takes no output for none', () => {
-    expect(plugin.parseList(samples.emptyListing)).toEqual([]);
+    expect([...plugin.parseList(samples.emptyListing)]).toEqual([]);
     expect(tryList(plugin, resultWith({}))).toBeUndefined();
     expect(tryList(plugin, resultWith({ exitCode: 1 }))).toBeUndefined();
     expect(tryList(plugin, { ...samples.emptyListing, stdout: '', exitCode: null, signal: 'SIGKILL' })).toBeUndefined();
@@ -137,7 +137,7 @@ function describeListing(plugin: SchedulerDefinition, samples: SchedulerSamples)
   });
 
   it.each(['BANANAS', '', 'constructor', '__proto__', 'toString', '?'])('calls the word %j unknown', (word) => {
-    const [job] = plugin.parseList(samples.listingOf(word));
+    const [job] = [...plugin.parseList(samples.listingOf(word))];
     expect(job?.state).toBe('unknown');
     expect(job?.word).toBe(word);
   });
@@ -158,7 +158,7 @@ function describeListing(plugin: SchedulerDefinition, samples: SchedulerSamples)
   it('reads a hundred thousand jobs at once', () => {
     const result = samples.listingOfMany(100_000);
     const started = performance.now();
-    expect(plugin.parseList(result)).toHaveLength(100_000);
+    expect([...plugin.parseList(result)]).toHaveLength(100_000);
     expect(performance.now() - started).toBeLessThan(10_000);
   });
 }
@@ -235,7 +235,7 @@ function tryHeader(plugin: SchedulerDefinition, job: JobHeader): string[] | unde
 /** The jobs, or undefined when it was no answer; anything else that is thrown fails the test. */
 function tryList(plugin: SchedulerDefinition, result: ExecResult): JobInfo[] | undefined {
   try {
-    return plugin.parseList(result);
+    return [...plugin.parseList(result)];
   } catch (error) {
     expect(error).toBeInstanceOf(WherryError);
     expect(error).toMatchObject({ code: 'scheduler-unavailable', transient: true });

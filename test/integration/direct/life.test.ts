@@ -61,7 +61,7 @@ describe.each(shells)('with $name', ({ environment }) => {
     const job = await until(
       async () => {
         const result = await start(direct.list({ ...context, ids }), { environment }).result;
-        return direct.parseList(result).find((one) => one.state === 'failed');
+        return [...direct.parseList(result)].find((one) => one.state === 'failed');
       },
       { what: 'the end of the job' },
     );
@@ -131,7 +131,7 @@ describe.each(shells)('with $name', ({ environment }) => {
     const { words, stdin } =
       direct.accounting?.({ ...queue.context, ids: [done.id, running.id, '99.0'], since: 0 }) ?? {};
     if (!words) throw new Error('no accounting');
-    const records = direct.parseList(await start({ words, stdin: stdin ?? '' }, { environment }).result);
+    const records = [...direct.parseList(await start({ words, stdin: stdin ?? '' }, { environment }).result)];
     expect(records.map((job) => job.id)).toEqual([done.id]);
   });
 });

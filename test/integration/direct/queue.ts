@@ -66,8 +66,9 @@ export async function openQueue({ slots = 1, environment }: QueueOptions = {}) {
     return { ...job, id: outcome.jobId };
   }
 
-  const list = async (ids: readonly string[] = []) =>
-    direct.parseList(await start(direct.list({ ...context, ids }), run).result);
+  const list = async (ids: readonly string[] = []) => [
+    ...direct.parseList(await start(direct.list({ ...context, ids }), run).result),
+  ];
   const find = async (name: string) =>
     direct.parseFind(await start(direct.find({ ...context, name, since: 0 }), run).result);
   const kill = async (...ids: string[]) => direct.parseKill(await start(direct.kill({ ...context, ids }), run).result);

@@ -43,7 +43,7 @@ async function accepted(job: Partial<JobHeader>, body?: string): Promise<string>
   return outcome.jobId;
 }
 
-const list = async () => plugin.parseList(await ask(plugin.list({ ...query(), ids: [] })));
+const list = async () => [...plugin.parseList(await ask(plugin.list({ ...query(), ids: [] })))];
 const records = async (ids: readonly string[]) =>
   parseAccounting(await ask(accounting({ ids, since: started - 86_400_000 })));
 const find = async (name: string) =>
@@ -155,7 +155,7 @@ describe('a real Slurm', () => {
   it('is no answer from a user that is not known', async () => {
     const unavailable = expect.objectContaining({ code: 'scheduler-unavailable', transient: true });
     const asked = await ask(plugin.list({ ...query(), user: 'nosuchuser', ids: [] }));
-    expect(() => plugin.parseList(asked)).toThrow(unavailable);
+    expect(() => [...plugin.parseList(asked)]).toThrow(unavailable);
     const sought = await ask(plugin.find({ ...query(), user: 'nosuchuser', name: 'x', since: started }));
     expect(() => plugin.parseFind(sought)).toThrow(unavailable);
   });

@@ -35,11 +35,11 @@ async function started({ plugin, dialect }: (typeof pairs)[number], faults: read
     jobName: 'wherry-1-abc',
     directory,
   });
-  const reply = cluster.submit('wherry-1-abc', script);
+  const reply = cluster.submit({ name: 'wherry-1-abc' }, script);
   const outcome = plugin.parseSubmit({ ...reply, signal: null, durationMs: 1 });
   const id = outcome.kind === 'accepted' ? outcome.jobId : '';
   const context = { user: 'me', workDirectory: '/scratch', options: {} };
-  const list = async () => plugin.parseList(await exec(plugin.list({ ...context, ids: [id] })));
+  const list = async () => [...plugin.parseList(await exec(plugin.list({ ...context, ids: [id] })))];
   const pass = (seconds: number) => clock.during(clock.sleep(clock.now() + seconds * 1000));
   return { cluster, connection, exec, id, context, list, pass, files, queue };
 }

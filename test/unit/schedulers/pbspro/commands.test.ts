@@ -43,7 +43,7 @@ const run = ({ words, stdin = '' }: Command, history = '') =>
     environment: { PATH: `${folder}:${process.env.PATH}`, HISTORY: history },
   });
 const idsOf = async (command: Command, history?: string) =>
-  pbspro.parseList(await run(command, history)).map(({ id }) => id);
+  [...pbspro.parseList(await run(command, history))].map(({ id }) => id);
 const unavailable = expect.objectContaining({ code: 'scheduler-unavailable', transient: true });
 
 it.each(['', 'off'])('lists by ids, history "%s"', async (history) => {

@@ -5,9 +5,11 @@ import { readCaptures, resultWith } from '../../../conformance/captures.js';
 import { listing, listingOf } from './listings.js';
 
 const captures = readCaptures('pbspro/listing.txt');
-const all = new Map(pbspro.parseList(listing(captures.take('all with history and array'))).map((job) => [job.id, job]));
+const all = new Map(
+  [...pbspro.parseList(listing(captures.take('all with history and array')))].map((job) => [job.id, job]),
+);
 const ended = (fields: object) => {
-  const [job] = pbspro.parseList(listingOf({ '1.pbshead': { Job_Name: 'a', job_state: 'F', ...fields } }));
+  const [job] = [...pbspro.parseList(listingOf({ '1.pbshead': { Job_Name: 'a', job_state: 'F', ...fields } }))];
   return job;
 };
 
@@ -45,16 +47,16 @@ describe('the listing', () => {
   });
 
   it('tells of known jobs beside unknown ones', () => {
-    expect(pbspro.parseList(listing(captures.take('one known, one unknown job'))).map((job) => job.id)).toEqual([
+    expect([...pbspro.parseList(listing(captures.take('one known, one unknown job')))].map((job) => job.id)).toEqual([
       '5.pbshead',
     ]);
-    expect(pbspro.parseList(listing(captures.take('unknown job')))).toEqual([]);
+    expect([...pbspro.parseList(listing(captures.take('unknown job')))]).toEqual([]);
   });
 
   it('takes the second answer of a server without history', () => {
     const { result } = captures.take('running');
     const stdout = `# begin jobs\n{\n"half": 1\n# begin jobs\n${result.stdout}# end jobs 35\n# end\n`;
-    expect(pbspro.parseList(resultWith({ stdout })).map((job) => job.id)).toEqual(['5.pbshead']);
+    expect([...pbspro.parseList(resultWith({ stdout }))].map((job) => job.id)).toEqual(['5.pbshead']);
   });
 });
 
@@ -99,7 +101,7 @@ describe('JSON that PBS wrote badly', () => {
     ['a comma too many', '\t\t\t"Variable_List":\t{\n\t\t\t\t"A":\t"1",\n\t\t\t},'],
     ['no value', '\t\t\t"Account_Name":\t,'],
   ])('%s', (_, line) => {
-    expect(pbspro.parseList(broken(line))).toMatchObject([{ id: '1.pbshead', name: 'a', state: 'running' }]);
+    expect([...pbspro.parseList(broken(line))]).toMatchObject([{ id: '1.pbshead', name: 'a', state: 'running' }]);
   });
 
   it('is no answer when it ends too early', () => {

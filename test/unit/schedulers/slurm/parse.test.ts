@@ -13,7 +13,7 @@ const byName = (jobs: readonly JobInfo[]) => new Map(jobs.map((job) => [job.name
 const unavailable = expect.objectContaining({ code: 'scheduler-unavailable', transient: true });
 
 describe('the listing', () => {
-  const jobs = byName(slurm.parseList(queue.take('many states').result));
+  const jobs = byName([...slurm.parseList(queue.take('many states').result)]);
 
   it.each([
     ['running', 'running', undefined],
@@ -50,13 +50,13 @@ describe('the listing', () => {
   });
 
   it('expands arrays', () => {
-    const tasks = slurm.parseList(queue.take('many states').result).filter((job) => job.name === 'array');
+    const tasks = [...slurm.parseList(queue.take('many states').result)].filter((job) => job.name === 'array');
     expect(tasks.map((job) => job.id.split('_')[1]).sort()).toEqual(['0', '1', '2', '3']);
   });
 
   it('drops what a profile prints before it', () => {
     const { stdout } = queue.take('of a user without jobs').result;
-    expect(slurm.parseList(resultWith({ stdout: `Welcome\n1|RUNNING\n${stdout}` }))).toEqual([]);
+    expect([...slurm.parseList(resultWith({ stdout: `Welcome\n1|RUNNING\n${stdout}` }))]).toEqual([]);
   });
 });
 
