@@ -26,6 +26,7 @@ export const errorCodes = {
   'unsafe-path': 'A file name points outside its folder or cannot be used.',
   'scheduler-unavailable': 'The scheduler did not answer a question.',
   'scheduler-refused': 'The scheduler refused the job.',
+  'limit-reached': 'A limit of the site allows no more jobs for now.',
   'submission-unknown': 'It is not known yet whether the scheduler accepted the job.',
   'transition-refused': 'A process cannot go from its state to the one asked for.',
   'lease-lost': 'Another driver has taken over this work.',

@@ -5,7 +5,7 @@ import type { Connection } from '../plugin/transport.js';
 import { readCheckpoint, writeCheckpoint } from '../process/checkpoint.js';
 import type { Lease } from '../store/leases.js';
 import type { Repository } from '../store/repository.js';
-import type { Store } from '../store/store.js';
+import type { Store, StoreTransaction } from '../store/store.js';
 import type { ComputerRow, ProcessRow } from '../store/tables.js';
 
 /** A computer with its plugin loaded and its options checked. */
@@ -32,6 +32,8 @@ export interface CalcJobContext {
   readonly now: () => number;
   /** A fresh random word of lower-case hex. */
   readonly nonce: () => string;
+  /** Why no submission may be intended now by the limits that several computers share; undefined when it may. */
+  readonly refuseEntry: (transaction: StoreTransaction) => Promise<string | undefined>;
 }
 
 /** How the job ended, as far as is known, and who said so. */
@@ -54,7 +56,7 @@ export interface CalcJobState {
 
 const checkpointVersion = 1;
 
-export function readState(row: ProcessRow): CalcJobState {
+export function readState(row: Pick<ProcessRow, 'checkpoint'>): CalcJobState {
   return row.checkpoint === null ? {} : (readCheckpoint(row.checkpoint, checkpointVersion) as CalcJobState);
 }
 

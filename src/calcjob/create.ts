@@ -4,7 +4,7 @@ import { InputError } from '../errors.js';
 import { writeEvents } from '../store/events.js';
 import { mapBounded } from '../store/map-bounded.js';
 import type { Repository } from '../store/repository.js';
-import type { Store } from '../store/store.js';
+import type { Store, StoreTransaction } from '../store/store.js';
 import type { ComputerRow, FileRow, ProcessRow } from '../store/tables.js';
 
 /** A job that has been checked, its resources as the scheduler's schema gave them, and where its files are here. */
@@ -37,6 +37,7 @@ export async function createCalcJobs(
   const at = now();
   return store.transaction().execute(async (transaction) => {
     const rows: ProcessRow[] = [];
+    const turns = new Turns(transaction);
     for (const [index, { job, computer }] of jobs.entries()) {
       const row = await transaction
         .insertInto('processes')
@@ -51,6 +52,7 @@ export async function createCalcJobs(
           stage_since: at,
           computer_id: computer.id,
           priority: job.priority,
+          turn: await turns.next(computer.id, job.label ?? ''),
           inputs: JSON.stringify(job),
           created_at: at,
           updated_at: at,
@@ -58,6 +60,8 @@ export async function createCalcJobs(
         })
         .returningAll()
         .executeTakeFirstOrThrow();
+      const pools = Object.entries(job.pools).map(([pool, amount]) => ({ process_id: row.id, pool, amount }));
+      if (pools.length > 0) await transaction.insertInto('process_pools').values(pools).execute();
       const files = (stored[index] ?? []).map((file) => ({ ...file, process_id: row.id }));
       for (let start = 0; start < files.length; start += 1000) {
         await transaction
@@ -72,6 +76,44 @@ export async function createCalcJobs(
     }
     return rows;
   });
+}
+
+/**
+ * Gives each new job the turn after the last one of its label, and a label that is new, or has waited for nothing
+ * lately, the turn after the last one that was submitted: where a limit makes jobs wait, labels go one by one.
+ */
+class Turns {
+  readonly #transaction: StoreTransaction;
+  readonly #last = new Map<string, number>();
+
+  constructor(transaction: StoreTransaction) {
+    this.#transaction = transaction;
+  }
+
+  async next(computerId: number, label: string): Promise<number> {
+    const key = `${computerId} ${label}`;
+    const turn = (this.#last.get(key) ?? (await this.#stored(computerId, label))) + 1;
+    this.#last.set(key, turn);
+    return turn;
+  }
+
+  async #stored(computerId: number, label: string): Promise<number> {
+    const computer = await this.#transaction
+      .selectFrom('computers')
+      .select('turn')
+      .where('id', '=', computerId)
+      .executeTakeFirstOrThrow();
+    const last = await this.#transaction
+      .selectFrom('processes')
+      .select('turn')
+      .where('computer_id', '=', computerId)
+      .where('label', '=', label)
+      .where('ended_at', 'is', null)
+      .orderBy('turn', 'desc')
+      .limit(1)
+      .executeTakeFirst();
+    return Math.max(computer.turn, last?.turn ?? 0);
+  }
 }
 
 async function storeFiles(repository: Repository, files: readonly InputFile[]): Promise<Omit<FileRow, 'process_id'>[]> {

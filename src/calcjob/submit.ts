@@ -1,3 +1,4 @@
+import { sql } from 'kysely';
 import { CommandError, WherryError } from '../errors.js';
 import type { Command, SubmitOutcome } from '../plugin/scheduler.js';
 import { commandLine, quote } from '../plugin/shell.js';
@@ -20,14 +21,15 @@ const stderrMark = '--- stderr of the scheduler ---';
  * the reply to a marker beside the script. Whoever finds an intent without an outcome asks marker, queue and accounting
  * before anything is submitted again.
  *
- * Errors: `submission-unknown` while nothing is certain yet (look again soon), `back-pressure` for a limit of the site.
+ * Errors: `submission-unknown` while nothing is certain yet (look again soon), `limit-reached` for a limit of the site.
+ * @returns undefined when it is to be considered again by the limits
  */
-export async function submit(context: CalcJobContext): Promise<Transition> {
-  const earlier = await settle(context);
-  if (earlier !== undefined) return earlier;
+export async function submit(context: CalcJobContext): Promise<Transition | undefined> {
   const last = await lastSubmission(context);
+  // One that turns out to be absent has to ask the limits like any other before it is submitted again.
+  if (last?.outcome === 'intended' || last?.outcome === 'accepted') return settle(context);
   const submission = await intend(context, (last?.attempt ?? 0) + 1);
-  return conclude(context, submission, await ask(context, submission));
+  return submission && conclude(context, submission, await ask(context, submission));
 }
 
 /**
@@ -56,12 +58,16 @@ async function lastSubmission({
     .executeTakeFirst();
 }
 
-/** Write-ahead record: committed, under the lease, before the scheduler hears anything. */
-async function intend(context: CalcJobContext, attempt: number): Promise<SubmissionRow> {
+/**
+ * Write-ahead record: committed, under the lease, before the scheduler hears anything. Undefined where a limit that is
+ * shared with other drivers lets it not in.
+ */
+async function intend(context: CalcJobContext, attempt: number): Promise<SubmissionRow | undefined> {
   const { store, row, lease } = context;
   const now = context.now();
   const jobName = `wherry-${row.id}-${context.nonce()}`;
   return fenced(store, lease, async (transaction) => {
+    if ((await context.refuseEntry(transaction)) !== undefined) return undefined;
     await writeEvents(transaction, row.id, now, [{ type: 'job.intended', data: { attempt, jobName } }]);
     return transaction
       .insertInto('submissions')
@@ -242,14 +248,15 @@ async function conclude(
     return { to: 'finished', exit, changes: { job_id: null } };
   }
   throw new WherryError(
-    outcome.reason === 'limit' ? 'back-pressure' : 'scheduler-unavailable',
-    `the scheduler accepts no job for now: ${outcome.message}`,
+    outcome.reason === 'limit' ? 'limit-reached' : 'scheduler-unavailable',
+    outcome.reason === 'limit' ? outcome.message : `the scheduler accepts no job for now: ${outcome.message}`,
     { transient: true, hint: 'it is tried again by itself' },
   );
 }
 
 function accepted(context: CalcJobContext, submission: SubmissionRow, jobId: string): Transition {
   const { attempt, job_name: jobName } = submission;
+  const { row } = context;
   return {
     to: 'waiting',
     stage: 'update',
@@ -266,6 +273,16 @@ function accepted(context: CalcJobContext, submission: SubmissionRow, jobId: str
         .set({ outcome: 'accepted', job_id: jobId, resolved_at: context.now() })
         .where('id', '=', submission.id)
         .execute();
+      // It is asked about with the next listing that the interval allows; labels that are new queue up behind it.
+      await transaction
+        .updateTable('computers')
+        .set({
+          poll_at: null,
+          site_limit: null,
+          turn: sql<number>`case when turn < ${row.turn} then ${row.turn} else turn end`,
+        })
+        .where('id', '=', row.computer_id)
+        .execute();
     },
   };
 }
@@ -281,6 +298,13 @@ async function resolve(
       .updateTable('submissions')
       .set({ ...set, resolved_at: at })
       .where('id', '=', submission.id)
+      .execute();
+    // From here on it waits like any other for its turn.
+    await transaction
+      .updateTable('processes')
+      .set({ waiting_for: null, waiting_since: null })
+      .where('id', '=', row.id)
+      .where('waiting_for', '=', waitingForUnknown)
       .execute();
     const { attempt, job_name: jobName } = submission;
     const events: NewEvent[] =

@@ -5,18 +5,44 @@ import type { NewEvent } from '../store/events.js';
 import type { ProcessChanges, ProcessRow } from '../store/tables.js';
 import { type CalcJobState, type JobEnd, readState, writeState } from './context.js';
 
+/** What a listing is compared with: never the large columns, for there may be a hundred thousand. */
+export const queuedColumns = [
+  'id',
+  'state',
+  'stage',
+  'stage_since',
+  'checkpoint',
+  'kill_requested_at',
+  'kill_reason',
+  'remote_directory',
+  'job_id',
+  'scheduler_state',
+  'scheduler_reason',
+  'waiting_for',
+  'waiting_since',
+  'due_at',
+  'attempts',
+  'created_at',
+] as const satisfies readonly (keyof ProcessRow)[];
+export type QueuedRow = Pick<ProcessRow, (typeof queuedColumns)[number]>;
+
 /** What the sources say of one job after a good listing. */
 export interface Evidence {
   /** From the listing; absent when the job was not in it. */
   readonly listed?: JobInfo | undefined;
   /** From the scheduler's records; asked only where the listing leaves something open. */
   readonly recorded?: JobInfo | undefined;
+  /** The records were asked and gave no answer: that the job is missing counts for nothing this time. */
+  readonly recordsSilent?: boolean | undefined;
   /** Exit code in the job's own exit file; asked for the same jobs. */
   readonly exitFile?: number | undefined;
 }
 
-/** After so long, and so many good listings in a row, a job that no source knows is given up. Milliseconds. */
-export const grace = { time: 300_000, listings: 3 } as const;
+/**
+ * After so long, and so many good listings in a row, a job that no source knows is given up; after much longer where the
+ * records give no answer. Milliseconds.
+ */
+export const grace = { time: 300_000, listings: 3, withoutRecords: 86_400_000 } as const;
 
 /**
  * Does this listing alone leave open whether the job lives, or how it ended? Then a second source is asked. Slurm's
@@ -34,7 +60,7 @@ export function needsSecondSource(listed: JobInfo | undefined): boolean {
  * grace period. A killed process ends where its job ends.
  * @returns undefined when nothing has changed
  */
-export function update(row: ProcessRow, evidence: Evidence, now: number, nextPoll: number): Transition | undefined {
+export function update(row: QueuedRow, evidence: Evidence, now: number): Transition | undefined {
   const state = readState(row);
   const end = endOf(state, evidence, now);
   const info = end?.info ?? evidence.listed ?? evidence.recorded;
@@ -42,10 +68,11 @@ export function update(row: ProcessRow, evidence: Evidence, now: number, nextPol
     return { to: 'killed', changes: { ...columnsOf(info), exit_message: row.kill_reason ?? 'killed' } };
   }
   if (end !== undefined) return ended(row, state, end, evidence);
-  return stillWaiting(row, state, info, evidence, now, nextPoll);
+  return stillWaiting(row, state, info, evidence, now);
 }
 
-function endOf(state: CalcJobState, { listed, recorded, exitFile }: Evidence, now: number): JobEnd | undefined {
+function endOf(state: CalcJobState, evidence: Evidence, now: number): JobEnd | undefined {
+  const { listed, recorded, exitFile, recordsSilent } = evidence;
   if (listed !== undefined && endedJobStates.has(listed.state)) return endInQueue(listed, recorded);
   if (listed !== undefined && listed.state !== 'unknown') return undefined;
   if (recorded !== undefined) {
@@ -56,9 +83,11 @@ function endOf(state: CalcJobState, { listed, recorded, exitFile }: Evidence, no
   if (exitFile !== undefined) return { source: 'exit-file' };
   const listings = (state.absentListings ?? 0) + 1;
   const since = state.absentSince ?? now;
-  return listed === undefined && listings >= grace.listings && now - since >= grace.time
-    ? { source: 'absence' }
-    : undefined;
+  if (listed !== undefined) return undefined;
+  const isGone = recordsSilent
+    ? now - since >= grace.withoutRecords
+    : listings >= grace.listings && now - since >= grace.time;
+  return isGone ? { source: 'absence' } : undefined;
 }
 
 /** The queue's word for the end, unless the records tell more; they may lag behind by a moment, and are waited for. */
@@ -67,7 +96,7 @@ function endInQueue(listed: JobInfo, recorded: JobInfo | undefined): JobEnd | un
   return endedJobStates.has(recorded.state) ? { source: 'accounting', info: recorded } : undefined;
 }
 
-function ended(row: ProcessRow, state: CalcJobState, end: JobEnd, { exitFile }: Evidence): Transition {
+function ended(row: QueuedRow, state: CalcJobState, end: JobEnd, { exitFile }: Evidence): Transition {
   const { absentSince: _since, absentListings: _listings, ...kept } = state;
   const next: CalcJobState = { ...kept, end, ...(exitFile === undefined ? {} : { commandExit: exitFile }) };
   const word = end.info?.state ?? (end.source === 'exit-file' ? 'done' : 'unknown');
@@ -80,18 +109,21 @@ function ended(row: ProcessRow, state: CalcJobState, end: JobEnd, { exitFile }: 
 }
 
 function stillWaiting(
-  row: ProcessRow,
+  row: QueuedRow,
   state: CalcJobState,
   info: JobInfo | undefined,
   evidence: Evidence,
   now: number,
-  nextPoll: number,
 ): Transition | undefined {
   // Records with a word that we do not know tell no more than none.
   const absent = evidence.listed === undefined && (info === undefined || info.state === 'unknown');
   const { absentSince, absentListings, ...kept } = state;
   const next: CalcJobState = absent
-    ? { ...kept, absentSince: absentSince ?? now, absentListings: (absentListings ?? 0) + 1 }
+    ? {
+        ...kept,
+        absentSince: absentSince ?? now,
+        absentListings: (absentListings ?? 0) + (evidence.recordsSilent ? 0 : 1),
+      }
     : kept;
   // Reason, due time and failures of a process that is being killed belong to the cancel command.
   const killing = row.kill_requested_at !== null;
@@ -105,7 +137,7 @@ function stillWaiting(
   return {
     to: 'waiting',
     stage: 'update',
-    dueAt: killing ? (row.due_at ?? nextPoll) : nextPoll,
+    dueAt: row.due_at ?? now,
     changes: {
       checkpoint,
       ...columnsOf(info),
@@ -134,7 +166,7 @@ function columnsOf(info: JobInfo | undefined): ProcessChanges {
   };
 }
 
-function stateEvents(row: ProcessRow, info: JobInfo | undefined): NewEvent[] {
+function stateEvents(row: QueuedRow, info: JobInfo | undefined): NewEvent[] {
   if (info === undefined || (info.state === row.scheduler_state && (info.reason ?? null) === row.scheduler_reason))
     return [];
   const reason = info.reason === undefined ? {} : { reason: info.reason };

@@ -1,4 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import { releaseCommand } from '../engine/computer-unavailable.js';
 import { driverOf } from '../engine/driver-of.js';
 import type { Profile } from '../engine/profile.js';
 import { computerNames, type ProcessSummary, summaryColumns, summaryOf } from '../engine/views.js';
@@ -42,6 +43,7 @@ export async function obstacles(store: Store, summaries: readonly ProcessSummary
 }
 
 interface Hold {
+  readonly code: string;
   readonly message: string;
   readonly hint?: string;
 }
@@ -58,7 +60,7 @@ function obstacleOf(
   }
   const hold = computer === null ? undefined : holds.get(computer);
   if (hold === undefined || stage === 'parse') return undefined;
-  const next = `run: wherry computer test ${computer}`;
+  const next = `run: ${releaseCommand(computer ?? '', hold.code)}`;
   return {
     reason: `waits for ${computer}, which is held: ${hold.message}`,
     hint: hold.hint === undefined ? next : `${hold.hint}; then ${next}`,

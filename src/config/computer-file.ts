@@ -50,7 +50,7 @@ function writtenLimits(limits: Limits): Record<string, unknown> {
   return Object.fromEntries(
     Object.entries(limits).map(([key, value]) => [
       key,
-      intervals.has(key) && value !== undefined ? writtenInterval(value) : value,
+      intervals.has(key) && typeof value === 'number' ? writtenInterval(value) : value,
     ]),
   );
 }

@@ -23,10 +23,17 @@ function withHint(error: unknown): string {
   return hint === undefined ? messageOf(error) : `${messageOf(error)}: ${hint}`;
 }
 
+/** Name of a pool, in computers and in jobs. */
+export const poolName = z.string().regex(/^\w[\w.-]{0,62}$/, 'must be letters, digits, ".", "_" or "-", at most 63');
+
 /** Limits of a computer. Intervals are written `30s` or in seconds, and held in milliseconds. */
 const limits = z.strictObject({
   /** Most jobs of ours that stand in the queue or run. */
   maxQueued: z.int().min(1).optional(),
+  /** Most jobs of ours that run at the same time; one that waits in the queue may start at any moment, and counts. */
+  maxRunning: z.int().min(1).optional(),
+  /** Do the user's jobs that Wherry did not submit count for `maxQueued` too? */
+  countForeignJobs: z.boolean().optional(),
   submitPerMinute: z.number().positive().optional(),
   /** Least time between two listings. */
   minPollInterval: interval.optional(),
@@ -34,6 +41,8 @@ const limits = z.strictObject({
   safeOpenInterval: interval.optional(),
   /** Most channels in use at once on the connection. */
   maxChannels: z.int().min(1).max(64).optional(),
+  /** Name → size of what is shared by every computer that names it, e.g. licences; each job takes one of each. */
+  pools: z.record(poolName, z.int().min(1)).optional(),
 });
 
 /** A computer as users write it; `connection` and `schedulerOptions` are checked by the plugins' own schemas. */

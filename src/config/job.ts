@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { messageOf, WherryError } from '../errors.js';
 import { resourceFields } from '../plugin/resources.js';
 import { parseDuration, parseSize } from '../plugin/units.js';
+import { poolName } from './computer.js';
 
 /** Text that may go into a script or a file name: anything but NUL and what cannot be written as UTF-8. */
 const text = z
@@ -109,6 +110,8 @@ export const jobSchema = z.strictObject({
   retrieve: z.array(retrieveEntry).default([]),
   /** Larger goes first where a limit makes jobs wait. */
   priority: z.int().min(-1000).max(1000).default(0),
+  /** How much it takes of its computer's pools; one of each unless said otherwise. */
+  pools: z.record(poolName, z.int().min(0)).default({}),
 });
 
 /** A checked job, durations in seconds and sizes in bytes. */

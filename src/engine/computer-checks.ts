@@ -201,6 +201,6 @@ async function schedulerCommands(context: TestContext): Promise<Finding> {
 async function schedulerQueue({ computer, connection, signal }: TestContext): Promise<Finding> {
   const { scheduler } = computer;
   const command = scheduler.list({ ...queryContext(connection, computer), ids: [] });
-  const jobs = scheduler.parseList(await runCommand(connection, command, signal));
+  const jobs = [...scheduler.parseList(await runCommand(connection, command, signal))];
   return { detail: `answers; ${jobs.length === 1 ? '1 job' : `${jobs.length} jobs`} listed` };
 }

@@ -9,15 +9,18 @@ import { messageOf, WherryError } from '../errors.js';
 import type { Connection } from '../plugin/transport.js';
 import { callHooks } from '../process/hooks.js';
 import { runInProcess } from '../process/process-stack.js';
-import { amend, carryOut, stateOf, type Transition } from '../process/transition.js';
-import type { Lease } from '../store/leases.js';
+import { amend, carryOut, type MovingRow, stateOf, type Transition } from '../process/transition.js';
+import { fenced, type Lease } from '../store/leases.js';
+import { fromJson, type StoreTransaction } from '../store/store.js';
 import type { ComputerRow, ProcessRow } from '../store/tables.js';
+import { admit, refuseEntry } from './admission.js';
 import { ComputerPoll, stopDriving } from './computer-poll.js';
 import type { DriverTools } from './driver-tools.js';
-import { dueRows, killIntents, unsettledRows } from './due-work.js';
-import { consequenceOf } from './failure.js';
+import { dueRows, killIntents, nextDueTime, unsettledRows } from './due-work.js';
+import { consequenceOf, type FailedRow } from './failure.js';
 import { type LoadedComputer, loadComputer } from './loaded-computer.js';
-import { allowance } from './throttle.js';
+import { noteSiteLimit } from './site-limit.js';
+import { knowsForeignJobs } from './throttle.js';
 
 /** Verbs in progress at once on one computer; the connection bounds their channels further. */
 const verbsAtOnce = 16;
@@ -49,7 +52,9 @@ export class ComputerDriver {
       tools,
       lease,
       this.#stop,
-      (row, transition) => this.#carryOut(row, transition),
+      async (row, transition) => {
+        await this.#carryOut(row, transition);
+      },
       (row, error) => this.#failed(row, error),
     );
   }
@@ -78,19 +83,22 @@ export class ComputerDriver {
    */
   async step(): Promise<number | undefined> {
     if (!(await this.#refresh()) || this.#stop.signal.aborted) return undefined;
-    const { store, now } = this.#tools;
-    await this.#carryOutKills();
-    const blockedUntil = this.#blockedUntil();
+    const { now } = this.#tools;
+    const wishes = await killIntents(this.#tools.store, this.computerId);
+    await this.#carryOutKills(wishes);
     const at = now();
-    const room = verbsAtOnce - this.#working.size;
-    const stages = blockedUntil === undefined ? ['upload', 'retrieve', 'parse'] : ['parse'];
-    const busy = [...this.#working.keys()];
-    if (room > 0) for (const row of await dueRows(store, this.computerId, stages, at, room, busy)) this.#start(row);
+    const blockedUntil = this.#blockedUntil();
+    await this.#startDue(blockedUntil === undefined, at);
+    const times = [await nextDueTime(this.#tools.store, this.computerId, at), ...wishes.map(({ due_at }) => due_at)];
     if (blockedUntil === undefined) {
-      await this.#startSubmissions(at);
-      await this.#poll.start(this.#computer, at);
-    }
-    return this.#nextDue(at, blockedUntil);
+      const nextAt = await this.#startSubmissions(at);
+      const counting = this.#countsFor(at);
+      times.push(nextAt, await this.#poll.start(this.#computer, { killing: wishes.some(isInQueue), counting }, at));
+    } else if (Number.isFinite(blockedUntil)) times.push(blockedUntil);
+    else if (!this.busy) await this.#tools.queue.close(this.computerId);
+    // What was due before and is not in progress waits for something that has its own time, or for somebody.
+    const coming = times.filter((time) => typeof time === 'number' && time > at) as number[];
+    return coming.length === 0 ? undefined : Math.min(...coming);
   }
 
   /** Gives up what still waits for its turn; what has begun goes on. */
@@ -108,7 +116,10 @@ export class ComputerDriver {
     await this.#tools.queue.close(this.computerId);
   }
 
-  /** Takes over changes of the configuration at once; false when the computer is gone or cannot be loaded. */
+  /**
+   * Takes over changes of the configuration at once, limits even while work is in progress; another way of connecting
+   * as soon as nothing is. False when nothing may be begun: the computer is gone, or is about to be connected anew.
+   */
   async #refresh(): Promise<boolean> {
     const { store, queue } = this.#tools;
     const row = await store.selectFrom('computers').selectAll().where('id', '=', this.computerId).executeTakeFirst();
@@ -117,9 +128,13 @@ export class ComputerDriver {
       this.#computer = { ...this.#computer, row };
       return true;
     }
-    if (this.busy) return true;
-    await queue.close(row.id);
-    this.#computer = await loadComputer(row);
+    const computer = await loadComputer(row);
+    if (!isSameConnection(computer, this.#computer)) {
+      if (this.busy) return false;
+      await queue.close(row.id);
+    }
+    queue.limit(row.id, computer.limits.maxChannels);
+    this.#computer = computer;
     return true;
   }
 
@@ -131,33 +146,56 @@ export class ComputerDriver {
     return row.open_after !== null && row.open_after > this.#tools.now() ? row.open_after : undefined;
   }
 
-  async #startSubmissions(at: number): Promise<void> {
-    const { store } = this.#tools;
-    const busy = () => [...this.#working.keys()];
-    const places = () => verbsAtOnce - this.#working.size;
-    const unsettled = await unsettledRows(store, this.computerId, at, Math.max(0, places()), busy());
-    for (const row of unsettled) this.#start(row);
-    const submitting = [...this.#working.values()].filter((work) => work.stage === 'submit').length;
-    if (places() <= 0) return;
-    const rows = await dueRows(store, this.computerId, ['submit'], at, places(), busy());
-    if (rows.length === 0) return;
-    const allowed = await allowance(store, this.#computer, at);
-    const count = Math.max(0, allowed.count - submitting);
-    for (const row of rows.slice(0, count)) this.#start(row);
-    const kept = rows.slice(count).filter((row) => row.waiting_for !== allowed.reason);
-    for (const row of kept) {
-      await amend(
-        store,
-        row.id,
-        { waiting_for: allowed.reason ?? null, waiting_since: at },
-        { now: at, lease: this.lease },
-      );
-    }
+  async #startDue(isReachable: boolean, at: number): Promise<void> {
+    const room = verbsAtOnce - this.#working.size;
+    if (room <= 0) return;
+    const { draining_since } = this.#computer.row;
+    const sending = draining_since === null ? ['upload'] : [];
+    const stages = isReachable ? [...sending, 'retrieve', 'parse'] : ['parse'];
+    const rows = await dueRows(this.#tools.store, this.computerId, stages, at, room, this.#busyWith());
+    for (const row of rows) this.#start(row);
   }
 
-  async #carryOutKills(): Promise<void> {
-    const { store, now } = this.#tools;
-    for (const row of await killIntents(store, this.computerId)) {
+  /** @returns when a limit may let more in, as far as that is known */
+  async #startSubmissions(at: number): Promise<number | undefined> {
+    const { store } = this.#tools;
+    const places = () => Math.max(0, verbsAtOnce - this.#working.size);
+    const submitting = [...this.#working.values()].filter((work) => work.stage === 'submit').length;
+    for (const row of await unsettledRows(store, this.computerId, at, places(), this.#busyWith())) this.#start(row);
+    if (places() === 0) return undefined;
+    const admission = await admit(store, this.#computer, at, places(), submitting, this.#busyWith());
+    for (const row of admission.rows) this.#start(row);
+    await this.#writeThrottle(admission.reason, at);
+    return admission.nextAt;
+  }
+
+  /** What keeps the next job from being submitted is seen by everybody who looks at the ones that wait. */
+  async #writeThrottle(reason: string | undefined, at: number): Promise<void> {
+    const { row } = this.#computer;
+    const shown = fromJson<{ reason: string }>(row.throttle)?.reason;
+    if (shown === reason) return;
+    const throttle = reason === undefined ? null : JSON.stringify({ reason, since: at });
+    const write = (transaction: StoreTransaction) =>
+      transaction.updateTable('computers').set({ throttle }).where('id', '=', row.id).execute();
+    await fenced(this.#tools.store, this.lease, write, { repeatable: true });
+  }
+
+  /** Does somebody wait to be submitted until the jobs that are not ours have been counted? */
+  #countsFor(at: number): boolean {
+    const { row, limits } = this.#computer;
+    const isWaiting = fromJson<object>(row.throttle) !== undefined;
+    return (
+      limits.countForeignJobs && Number.isFinite(limits.maxQueued) && isWaiting && !knowsForeignJobs(this.#computer, at)
+    );
+  }
+
+  #busyWith(): ReadonlySet<number> {
+    return new Set(this.#working.keys());
+  }
+
+  async #carryOutKills(wishes: readonly ProcessRow[]): Promise<void> {
+    const { now } = this.#tools;
+    for (const row of wishes) {
       const work = this.#working.get(row.id);
       if (work !== undefined) {
         if (work.stage !== 'kill') work.abort.abort(new WherryError('aborted', 'the process is being killed'));
@@ -199,13 +237,18 @@ export class ComputerDriver {
     const abort = new AbortController();
     const { signal } = abort;
     const work = async () => {
+      let current = row;
       try {
         const transition = await runInProcess({ id: row.id, uuid: row.uuid, name: row.name }, () =>
           verb === undefined ? parse(row) : this.#onConnection(row, signal, verb),
         );
-        if (transition !== undefined) await this.#carryOut(row, transition);
+        if (transition === undefined) return;
+        current = await this.#carryOut(row, transition);
+        // Reading what was brought needs nothing but the row.
+        const isFree = current.paused === 0 && current.kill_requested_at === null && !signal.aborted;
+        if (current.stage === 'parse' && isFree) await this.#carryOut(current, parse(current));
       } catch (error) {
-        if (!signal.aborted) await this.#failed(row, error);
+        if (!signal.aborted) await this.#failed(current, error);
       }
     };
     const done = work()
@@ -228,21 +271,27 @@ export class ComputerDriver {
     return queue.use(computer, signal, (connection: Connection) => {
       const working = this.#working.get(row.id);
       if (working !== undefined) working.waiting = false;
-      return verb({ row, job, computer, connection, store, repository, lease: this.lease, signal, now, nonce });
+      const refuse = (transaction: StoreTransaction) => refuseEntry(transaction, computer, row);
+      const own = { row, job, lease: this.lease, signal, refuseEntry: refuse };
+      return verb({ ...own, computer, connection, store, repository, now, nonce });
     });
   }
 
-  async #carryOut(row: ProcessRow, transition: Transition): Promise<void> {
+  async #carryOut(row: MovingRow, transition: Transition): Promise<ProcessRow> {
     const { store, hooks, now } = this.#tools;
     const after = await carryOut(store, row, transition, { now: now(), lease: this.lease });
     const change = { id: row.id, from: stateOf(row), to: stateOf(after), stage: after.stage };
     callHooks(hooks, change, (error) => process.emitWarning(`a hook of process ${row.id} failed: ${messageOf(error)}`));
+    return after;
   }
 
-  async #failed(row: ProcessRow, error: unknown): Promise<void> {
+  async #failed(row: FailedRow, error: unknown): Promise<void> {
     if (error instanceof WherryError && error.code === 'lease-lost') throw error;
     const { store, now, random } = this.#tools;
     const at = now();
+    if (error instanceof WherryError && error.code === 'limit-reached') {
+      await noteSiteLimit(store, this.lease, this.computerId, error.message, { now: at, random: random() });
+    }
     const consequence = consequenceOf(row, error, at, random());
     if (consequence.kind === 'except') {
       const { code, message, stack } = consequence;
@@ -251,21 +300,13 @@ export class ComputerDriver {
     }
     await amend(store, row.id, consequence.changes, { now: at, lease: this.lease, events: consequence.events });
   }
+}
 
-  async #nextDue(at: number, blockedUntil: number | undefined): Promise<number | undefined> {
-    const row = await this.#tools.store
-      .selectFrom('processes')
-      .select((columns) => columns.fn.min('due_at').as('due'))
-      .where('computer_id', '=', this.computerId)
-      .where('due_at', '>', at)
-      .where('paused', '=', 0)
-      .executeTakeFirst();
-    const times = [
-      row?.due === null || row?.due === undefined ? undefined : Number(row.due),
-      // No listing begins before the computer may be spoken to again.
-      blockedUntil === undefined ? await this.#poll.nextAt(this.#computer, at) : undefined,
-      blockedUntil !== undefined && Number.isFinite(blockedUntil) ? blockedUntil : undefined,
-    ].filter((time) => time !== undefined);
-    return times.length === 0 ? undefined : Math.min(...times);
-  }
+function isInQueue(row: ProcessRow): boolean {
+  return row.stage === 'update';
+}
+
+function isSameConnection(one: LoadedComputer, other: LoadedComputer): boolean {
+  const settings = ({ config }: LoadedComputer) => JSON.stringify([config.transport, config.connection]);
+  return settings(one) === settings(other);
 }

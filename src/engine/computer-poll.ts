@@ -1,24 +1,45 @@
-import { type Evidence, update } from '../calcjob/update.js';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { type Evidence, type QueuedRow, update } from '../calcjob/update.js';
 import { messageOf, WherryError } from '../errors.js';
+import type { JobInfo } from '../plugin/scheduler.js';
+import type { Connection } from '../plugin/transport.js';
 import type { Transition } from '../process/transition.js';
 import { writeEvents } from '../store/events.js';
 import { fenced, type Lease } from '../store/leases.js';
-import type { StoreTransaction } from '../store/store.js';
-import type { ProcessRow } from '../store/tables.js';
 import { waitAfter } from './backoff.js';
 import { ComputerUnavailable } from './computer-unavailable.js';
 import type { DriverTools } from './driver-tools.js';
-import { pollIsDue, rowsInQueue } from './due-work.js';
-import { gatherEvidence } from './job-manager.js';
+import { hasQueuedRows, hasSubmissionSince, queuedJobIds, queuedRows } from './due-work.js';
+import { countForeignJobs } from './foreign-jobs.js';
+import { gatherEvidence, listJobs } from './job-manager.js';
 import type { LoadedComputer } from './loaded-computer.js';
+import { nextLook } from './poll-interval.js';
+
+/** Rows that are compared with a listing before everything else of this program gets its turn. */
+const page = 500;
+
+/** What the listing found, and when the next is wanted. */
+interface Findings {
+  readonly jobs: number;
+  readonly nextAt: number;
+  readonly foreign: number | undefined;
+}
+
+/** What makes a listing due beside its own time. */
+export interface ListingWishes {
+  /** Somebody wants a job killed, whose end is to be seen soon. */
+  readonly killing: boolean;
+  /** A submission waits for the count of jobs that are not ours. */
+  readonly counting: boolean;
+}
 
 /** Asks a computer about all its jobs, at most once per interval and never twice at once, and writes what it means. */
 export class ComputerPoll {
   readonly #tools: DriverTools;
   readonly #lease: Lease;
   readonly #stop: AbortController;
-  readonly #carryOut: (row: ProcessRow, transition: Transition) => Promise<void>;
-  readonly #processFailed: (row: ProcessRow, error: unknown) => Promise<void>;
+  readonly #carryOut: (row: QueuedRow, transition: Transition) => Promise<void>;
+  readonly #processFailed: (row: QueuedRow, error: unknown) => Promise<void>;
   #polling: Promise<void> | undefined;
   #failures = 0;
 
@@ -26,8 +47,8 @@ export class ComputerPoll {
     tools: DriverTools,
     lease: Lease,
     stop: AbortController,
-    carryOut: (row: ProcessRow, transition: Transition) => Promise<void>,
-    processFailed: (row: ProcessRow, error: unknown) => Promise<void>,
+    carryOut: (row: QueuedRow, transition: Transition) => Promise<void>,
+    processFailed: (row: QueuedRow, error: unknown) => Promise<void>,
   ) {
     this.#tools = tools;
     this.#lease = lease;
@@ -45,22 +66,24 @@ export class ComputerPoll {
     return this.#polling ?? Promise.resolve();
   }
 
-  /** Begins a listing when one is due and the interval allows it, without waiting for it. */
-  async start(computer: LoadedComputer, at: number): Promise<void> {
-    if (this.busy || at < this.#allowedAt(computer)) return;
-    if (!(await pollIsDue(this.#tools.store, computer.row.id, at))) return;
+  /**
+   * Begins a listing when one is due and the interval allows it, without waiting for it.
+   * @returns when the next may begin; undefined when none is wanted or one is in progress
+   */
+  async start(computer: LoadedComputer, wishes: ListingWishes, at: number): Promise<number | undefined> {
+    if (this.busy) return undefined;
+    if (!wishes.counting && !(await hasQueuedRows(this.#tools.store, computer.row.id))) return undefined;
+    const { poll_at } = computer.row;
+    const wanted = wishes.killing || wishes.counting ? at : (poll_at ?? at);
+    const nextAt = Math.max(wanted, this.#allowedAt(computer));
+    if (nextAt > at) return nextAt;
     this.#polling = this.#poll(computer)
       .catch((error: unknown) => stopDriving(this.#stop, error))
       .finally(() => {
         this.#polling = undefined;
         this.#tools.wake();
       });
-  }
-
-  /** When a listing that is due may begin; undefined when none is due or one is in progress. */
-  async nextAt(computer: LoadedComputer, at: number): Promise<number | undefined> {
-    if (this.busy || !(await pollIsDue(this.#tools.store, computer.row.id, at))) return undefined;
-    return this.#allowedAt(computer);
+    return undefined;
   }
 
   #allowedAt({ row, limits }: LoadedComputer): number {
@@ -73,57 +96,72 @@ export class ComputerPoll {
     const { id } = computer.row;
     const { signal } = this.#stop;
     const began = now();
-    const rows = await rowsInQueue(store, id);
     try {
-      const ask = async (connection: Parameters<Parameters<typeof queue.use>[2]>[0]) => {
-        await store.updateTable('computers').set({ polled_at: now() }).where('id', '=', id).execute();
-        return gatherEvidence({ computer, connection, signal }, rows);
-      };
-      const evidence = await queue.use(computer, signal, ask, 1);
+      const found = await queue.use(computer, signal, (connection) => this.#ask(computer, connection), 1);
       this.#failures = 0;
       const at = now();
-      const data = { jobs: rows.length, durationMs: at - began };
-      await writeEvents(store, null, at, [{ type: 'computer.polled', computerId: id, data }]);
-      const next = at + computer.limits.minPollInterval;
-      const unchanged: number[] = [];
-      for (const row of rows) {
-        if (await this.#conclude(row, evidence.get(row.id) ?? {}, at, next)) unchanged.push(row.id);
-      }
-      await this.#postpone(unchanged, next);
+      const { jobs, nextAt, foreign } = found;
+      // Jobs that were submitted meanwhile were not in this listing.
+      const more = await hasSubmissionSince(store, id, began);
+      await fenced(
+        store,
+        this.#lease,
+        async (transaction) => {
+          await transaction
+            .updateTable('computers')
+            .set({
+              poll_at: more ? null : nextAt,
+              ...(foreign === undefined ? {} : { foreign_jobs: foreign, foreign_at: at }),
+            })
+            .where('id', '=', id)
+            .execute();
+          await writeEvents(transaction, null, at, [
+            { type: 'computer.polled', computerId: id, data: { jobs, durationMs: at - began } },
+          ]);
+        },
+        { repeatable: true },
+      );
     } catch (error) {
       await this.#failed(computer, error);
     }
   }
 
-  /**
-   * Carries out what the listing means for one process. Its own trouble keeps no other from being looked at.
-   * @returns true when nothing has changed
-   */
-  async #conclude(row: ProcessRow, evidence: Evidence, at: number, next: number): Promise<boolean> {
-    try {
-      const transition = update(row, evidence, at, next);
-      if (transition !== undefined) await this.#carryOut(row, transition);
-      return transition === undefined;
-    } catch (error) {
-      const movedMeanwhile = error instanceof WherryError && error.code === 'transition-refused';
-      if (!movedMeanwhile) await this.#processFailed(row, error);
-      return false;
+  async #ask(computer: LoadedComputer, connection: Connection): Promise<Findings> {
+    const { store, now } = this.#tools;
+    const { row, limits } = computer;
+    const { signal } = this.#stop;
+    const context = { computer, connection, signal };
+    const began = now();
+    await store.updateTable('computers').set({ polled_at: began }).where('id', '=', row.id).execute();
+    const ids = await queuedJobIds(store, row.id);
+    const listed = await listJobs(context, ids, limits.countForeignJobs);
+    const foreign = limits.countForeignJobs ? await countForeignJobs(store, row.id, ids, listed) : undefined;
+    let jobs = 0;
+    let nextAt = Number.POSITIVE_INFINITY;
+    for (let last = 0; ; ) {
+      const rows = await queuedRows(store, row.id, last, page);
+      last = rows.at(-1)?.id ?? last;
+      // What was submitted after the question is not in the answer.
+      const asked = rows.filter(({ stage_since }) => stage_since < began);
+      const evidence = await gatherEvidence(context, listed, asked);
+      const at = now();
+      await Promise.all(asked.map((queued) => this.#conclude(queued, evidence.get(queued.id) ?? {}, at)));
+      jobs += asked.length;
+      for (const queued of asked) nextAt = Math.min(nextAt, lookAt(queued, listed, at, limits.minPollInterval));
+      if (rows.length < page) return { jobs, nextAt: Number.isFinite(nextAt) ? nextAt : at, foreign };
+      signal.throwIfAborted();
+      await nextTurn();
     }
   }
 
-  async #postpone(ids: readonly number[], dueAt: number): Promise<void> {
-    for (let start = 0; start < ids.length; start += 500) {
-      const chunk = ids.slice(start, start + 500);
-      const write = (transaction: StoreTransaction) =>
-        transaction
-          .updateTable('processes')
-          .set({ due_at: dueAt })
-          .where('id', 'in', chunk)
-          .where('stage', '=', 'update')
-          // A wish to kill has a due time of its own.
-          .where('kill_requested_at', 'is', null)
-          .execute();
-      await fenced(this.#tools.store, this.#lease, write, { repeatable: true });
+  /** Carries out what the listing means for one process. Its own trouble keeps no other from being looked at. */
+  async #conclude(row: QueuedRow, evidence: Evidence, at: number): Promise<void> {
+    try {
+      const transition = update(row, evidence, at);
+      if (transition !== undefined) await this.#carryOut(row, transition);
+    } catch (error) {
+      const movedMeanwhile = error instanceof WherryError && error.code === 'transition-refused';
+      if (!movedMeanwhile) await this.#processFailed(row, error);
     }
   }
 
@@ -138,6 +176,13 @@ export class ComputerPoll {
       { type: 'computer.poll-failed', computerId: computer.row.id, data: { code, message: messageOf(error) } },
     ]);
   }
+}
+
+function lookAt(row: QueuedRow, listed: ReadonlyMap<string, JobInfo>, at: number, interval: number): number {
+  const info = listed.get(row.job_id ?? '');
+  // One that is missing, or has just changed, is looked at soon.
+  const isSame = info !== undefined && info.state === row.scheduler_state;
+  return isSame ? nextLook(row, info, at, interval) : at + interval;
 }
 
 /** Another driver has taken over, or the store cannot be written: whatever is in progress on this computer must stop. */

@@ -16,12 +16,18 @@ export class ComputerUnavailable extends WherryError {
 
 /** The error that a hold stands for. */
 export function heldError(label: string, hold: string): WherryError {
-  const { code, message, hint } = JSON.parse(hold) as {
-    code: 'authentication-refused';
-    message: string;
-    hint?: string;
-  };
-  return new WherryError(code, message, {
-    hint: `${hint ? `${hint}; then` : 'mend it, then'} run: wherry computer test ${label}`,
+  const { code, message, hint } = JSON.parse(hold) as { code: HoldCode; message: string; hint?: string };
+  const first = hint ? `${hint}; then ` : code === disabled ? '' : 'mend it, then ';
+  return new WherryError(code === disabled ? 'aborted' : code, message, {
+    hint: `${first}run: ${releaseCommand(label, code)}`,
   });
+}
+
+/** The code of a hold that a person has put on a computer. */
+export const disabled = 'disabled';
+type HoldCode = 'authentication-refused' | typeof disabled;
+
+/** The command that lifts a hold. */
+export function releaseCommand(label: string, code: string): string {
+  return `wherry computer ${code === disabled ? 'enable' : 'test'} ${label}`;
 }

@@ -11,6 +11,12 @@ export interface ComputerView {
   readonly config: ComputerConfig;
   /** Why nothing is sent until a person has done something. */
   readonly hold: HoldView | null;
+  /** Since when it takes no new jobs, because somebody is draining it. */
+  readonly drainingSince: string | null;
+  /** Why the next job is not submitted now, and since when. */
+  readonly throttle: { readonly reason: string; readonly since: string } | null;
+  /** Jobs of the user there that are not ours, as the last listing counted them; null when they are not counted. */
+  readonly foreignJobs: number | null;
   /** Failures in a row to open a connection, and when the next try may come. */
   readonly openFailures: number;
   readonly openAfter: string | null;
@@ -41,6 +47,9 @@ export async function computerView(store: Store, row: ComputerRow, now = Date.no
     uuid: row.uuid,
     config: JSON.parse(row.config) as ComputerConfig,
     hold: holdView(row),
+    drainingSince: isoTime(row.draining_since),
+    throttle: throttleView(row),
+    foreignJobs: row.foreign_jobs,
     openFailures: row.open_failures,
     openAfter: row.open_after !== null && row.open_after > now ? isoTime(row.open_after) : null,
     openedAt: isoTime(row.opened_at),
@@ -48,6 +57,11 @@ export async function computerView(store: Store, row: ComputerRow, now = Date.no
     driver: await driverOf(store, row.id, now),
     living: Number(count),
   };
+}
+
+function throttleView({ throttle }: ComputerRow): ComputerView['throttle'] {
+  const stored = fromJson<{ reason: string; since: number }>(throttle);
+  return stored === undefined ? null : { reason: stored.reason, since: isoTime(stored.since) };
 }
 
 /** The hold of a computer, if there is one. */

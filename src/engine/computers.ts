@@ -3,8 +3,9 @@ import type { ComputerConfig } from '../config/computer.js';
 import { nearest } from '../config/nearest.js';
 import { InputError, WherryError } from '../errors.js';
 import { type NewEvent, writeEvents } from '../store/events.js';
-import type { Store } from '../store/store.js';
+import { fromJson, type Store } from '../store/store.js';
 import type { ComputerRow } from '../store/tables.js';
+import { disabled } from './computer-unavailable.js';
 
 /**
  * Stores a checked computer. Errors: `already-exists`.
@@ -51,23 +52,72 @@ export async function listComputers(store: Store): Promise<ComputerRow[]> {
 }
 
 /**
- * Replaces the configuration and lifts a hold; a running driver takes it over at its next step. The label cannot change.
+ * Replaces the configuration and lifts a hold, unless a person put it there; a running driver takes it over at its next
+ * step. The label cannot change.
  */
 export async function changeComputer(store: Store, row: ComputerRow, config: ComputerConfig): Promise<ComputerRow> {
   if (config.label !== row.label) {
     throw new InputError(`the label "${row.label}" cannot be changed`, [], { hint: 'add a second computer instead' });
   }
   const now = Date.now();
+  const kept = isDisabled(row) ? row.hold : null;
   return store.transaction().execute(async (transaction) => {
     const changed = await transaction
       .updateTable('computers')
-      .set({ config: JSON.stringify(config), updated_at: now, hold: null, open_after: null, open_failures: 0 })
+      .set({ config: JSON.stringify(config), updated_at: now, hold: kept, ...fresh })
       .where('id', '=', row.id)
       .returningAll()
       .executeTakeFirstOrThrow();
-    const released: NewEvent = { type: 'computer.released', computerId: row.id, data: {} };
-    await writeEvents(transaction, null, now, row.hold === null ? [] : [released]);
+    await writeEvents(transaction, null, now, row.hold === kept ? [] : [released(row)]);
     return changed;
+  });
+}
+
+/** What a computer has met is forgotten, so that it is tried at once. */
+const fresh = { open_after: null, open_failures: 0, site_limit: null, poll_at: null } as const;
+
+function released(row: ComputerRow): NewEvent {
+  return { type: 'computer.released', computerId: row.id, data: {} };
+}
+
+/** Was it put out of use by a person? */
+export function isDisabled({ hold }: Pick<ComputerRow, 'hold'>): boolean {
+  return fromJson<{ code: string }>(hold)?.code === disabled;
+}
+
+/** From now on nothing new is uploaded or submitted; what is there is finished. */
+export async function drainComputer(store: Store, row: ComputerRow, now = Date.now()): Promise<void> {
+  const draining: NewEvent = { type: 'computer.draining', computerId: row.id, data: {} };
+  await changeUse(store, row, now, { draining_since: row.draining_since ?? now }, draining);
+}
+
+/** From now on nothing at all is sent: no connection is opened, the present one is closed. Jobs there run on. */
+export async function disableComputer(store: Store, row: ComputerRow, now = Date.now()): Promise<void> {
+  const message = `${row.label} was disabled`;
+  const hold = JSON.stringify({ code: disabled, message, since: now });
+  const data = { code: disabled, message };
+  if (!isDisabled(row)) await changeUse(store, row, now, { hold }, { type: 'computer.held', computerId: row.id, data });
+}
+
+/** Ends draining, any hold and the waiting time of a computer that could not be reached. */
+export async function enableComputer(store: Store, row: ComputerRow, now = Date.now()): Promise<void> {
+  await changeUse(store, row, now, { hold: null, draining_since: null, ...fresh }, released(row));
+}
+
+async function changeUse(
+  store: Store,
+  row: ComputerRow,
+  now: number,
+  changes: Partial<ComputerRow>,
+  event: NewEvent,
+): Promise<void> {
+  await store.transaction().execute(async (transaction) => {
+    await transaction
+      .updateTable('computers')
+      .set({ ...changes, updated_at: now })
+      .where('id', '=', row.id)
+      .execute();
+    await writeEvents(transaction, null, now, [event]);
   });
 }
 

@@ -1,16 +1,14 @@
-import { readState } from '../calcjob/context.js';
 import { waitingForUnknown } from '../calcjob/submit.js';
-import { messageOf } from '../errors.js';
 import { isTerminal } from '../process/states.js';
 import { stateOf } from '../process/transition.js';
 import { fromJson, type Store } from '../store/store.js';
 import type { ComputerRow, ProcessRow } from '../store/tables.js';
 import { backoff } from './backoff.js';
+import { releaseCommand } from './computer-unavailable.js';
 import { holdView } from './computer-view.js';
 import { type DriverView, driverOf } from './driver-of.js';
-import { loadComputer } from './loaded-computer.js';
-import { allowance } from './throttle.js';
 import { isoTime } from './views.js';
+import { listingWait, submissionWait, type Wait } from './waits.js';
 
 /** Why a process is where it is. Times are ISO 8601. */
 export interface Explanation {
@@ -26,15 +24,6 @@ export interface Explanation {
   /** Who drives its computer now. */
   readonly driver: DriverView | null;
   readonly details: readonly string[];
-}
-
-/** What is known of one wait, before driver and details are added. */
-interface Wait {
-  readonly waitingFor: string;
-  readonly since: number | null;
-  readonly next: string;
-  readonly nextAt?: number | null | undefined;
-  readonly details?: readonly string[];
 }
 
 /**
@@ -89,7 +78,15 @@ async function computerWait(
     return {
       waitingFor: `${computer.label}, which is held: ${hold.message}`,
       since: Date.parse(hold.since),
-      next: `nothing by itself: ${hold.hint === null ? '' : `${hold.hint}; then `}run \`wherry computer test ${computer.label}\``,
+      next: `nothing by itself: ${hold.hint === null ? '' : `${hold.hint}; then `}run \`${releaseCommand(computer.label, hold.code)}\``,
+    };
+  }
+  const isNew = row.stage === 'upload' || (row.stage === 'submit' && row.waiting_for !== waitingForUnknown);
+  if (computer.draining_since !== null && isNew && !killing) {
+    return {
+      waitingFor: `${computer.label}, which is being drained: it takes no new jobs`,
+      since: computer.draining_since,
+      next: `nothing by itself: run \`wherry computer enable ${computer.label}\``,
     };
   }
   if (computer.open_after === null || computer.open_after <= now) return undefined;
@@ -131,8 +128,8 @@ async function ownWait(store: Store, row: ProcessRow, computer: ComputerRow | un
       nextAt: row.due_at,
     };
   }
-  if (row.stage === 'submit') return submitWait(store, row, computer, now);
-  if (row.stage === 'update') return updateWait(row);
+  if (computer !== undefined && row.stage === 'submit') return submissionWait(store, row, computer, now);
+  if (computer !== undefined && row.stage === 'update') return listingWait(row, computer);
   return {
     waitingFor: row.waiting_for ?? `its turn to ${row.stage}`,
     since: row.waiting_since ?? row.stage_since,
@@ -141,77 +138,6 @@ async function ownWait(store: Store, row: ProcessRow, computer: ComputerRow | un
         row.stage ?? ''
       ] ?? 'its next step',
     nextAt: row.due_at,
-  };
-}
-
-async function submitWait(
-  store: Store,
-  row: ProcessRow,
-  computer: ComputerRow | undefined,
-  now: number,
-): Promise<Wait> {
-  const since = row.waiting_since ?? row.stage_since;
-  if (row.waiting_for === waitingForUnknown) {
-    const next = 'the same question; it is submitted again only when nobody knows the job';
-    return { waitingFor: row.waiting_for, since, next, nextAt: row.due_at };
-  }
-  const limit = computer === undefined ? undefined : await limitOf(store, computer, now);
-  if (limit?.reason !== undefined && limit.count === 0) {
-    const ahead = await aheadOf(store, row);
-    return {
-      waitingFor: limit.reason,
-      since,
-      next: 'it is submitted when there is room again',
-      details: [['it is the next', 'one other comes before it'][ahead] ?? `${ahead} others come before it`],
-    };
-  }
-  const waitingFor = row.waiting_for ?? 'its turn to submit';
-  const details = limit?.problem === undefined ? [] : [limit.problem];
-  return { waitingFor, since, next: 'its job is submitted', nextAt: row.due_at, details };
-}
-
-async function limitOf(
-  store: Store,
-  computer: ComputerRow,
-  now: number,
-): Promise<{ count: number; reason?: string; problem?: string }> {
-  try {
-    return await allowance(store, await loadComputer(computer), now);
-  } catch (error) {
-    return { count: 0, problem: `the computer cannot be used: ${messageOf(error)}` };
-  }
-}
-
-/** How many of its computer are to be submitted before it. */
-async function aheadOf(store: Store, row: ProcessRow): Promise<number> {
-  const { count } = await store
-    .selectFrom('processes')
-    .select((columns) => columns.fn.countAll<number>().as('count'))
-    .where('computer_id', '=', row.computer_id)
-    .where('stage', '=', 'submit')
-    .where('paused', '=', 0)
-    .where('id', '!=', row.id)
-    .where((where) =>
-      where.or([
-        where('priority', '>', row.priority),
-        where.and([where('priority', '=', row.priority), where('due_at', '<', row.due_at)]),
-        where.and([where('priority', '=', row.priority), where('due_at', '=', row.due_at), where('id', '<', row.id)]),
-      ]),
-    )
-    .executeTakeFirstOrThrow();
-  return Number(count);
-}
-
-function updateWait(row: ProcessRow): Wait {
-  const { absentSince, absentListings } = readState(row);
-  const absent =
-    absentSince === undefined ? [] : [`missing in ${absentListings} listings since ${isoTime(absentSince)}`];
-  return {
-    waitingFor: row.waiting_for ?? 'the scheduler',
-    since: row.waiting_since ?? row.stage_since,
-    next: 'the scheduler is asked about all its jobs',
-    nextAt: row.due_at,
-    details: absent,
   };
 }
 

@@ -4,6 +4,12 @@ import type { ProcessChanges, ProcessRow } from '../store/tables.js';
 import { backoff, waitAfter } from './backoff.js';
 import { ComputerUnavailable } from './computer-unavailable.js';
 
+/** What is needed to know of a process that met a failure. */
+export type FailedRow = Pick<
+  ProcessRow,
+  'id' | 'state' | 'stage' | 'attempts' | 'kill_requested_at' | 'waiting_for' | 'waiting_since'
+>;
+
 /** What a failed verb means for its process. */
 export type Consequence =
   /** Wait and try again; `attempts` counts only failures of the process itself. */
@@ -11,21 +17,23 @@ export type Consequence =
   /** A defect, or an environment that cannot be used: the process is excepted. */
   | { readonly kind: 'except'; readonly code: string; readonly message: string; readonly stack: string | undefined };
 
-/** Milliseconds until an unknown submission is looked for again, and until a limit of the site is tried again. */
-const waits = { unknownSubmission: 3_000, limit: 30_000 } as const;
+/** Milliseconds until an unknown submission is looked for again, and until a computer that is busy is asked again. */
+const waits = { unknownSubmission: 3_000, busy: 30_000 } as const;
 
 /**
  * Decides by where and how an error was born, never by its text. The computer's own trouble and limits use up no
  * attempt; a transient failure is tried again with growing waits until the process pauses; a permanent one pauses at
  * once, so that nothing that was computed is lost.
  */
-export function consequenceOf(row: ProcessRow, error: unknown, now: number, random: number): Consequence {
+export function consequenceOf(row: FailedRow, error: unknown, now: number, random: number): Consequence {
   if (!(error instanceof WherryError)) return fromSystem(row, error, now, random);
   const { code, message } = error;
   if (error instanceof ComputerUnavailable || code === 'connection-lost') return wait(row, now, now, message);
   if (code === 'submission-unknown')
     return { kind: 'wait', changes: { due_at: now + waits.unknownSubmission }, events: [] };
-  if (code === 'back-pressure') return wait(row, now, now + waitAfter(1, random, waits.limit), message);
+  // The computer's own limit rules, not a wait of this process.
+  if (code === 'limit-reached') return { kind: 'wait', changes: { due_at: now, waiting_for: null }, events: [] };
+  if (code === 'back-pressure') return wait(row, now, now + waitAfter(1, random, waits.busy), message);
   if (code === 'internal' || code === 'checkpoint-unreadable') {
     return { kind: 'except', code, message, stack: error.stack };
   }
@@ -33,7 +41,7 @@ export function consequenceOf(row: ProcessRow, error: unknown, now: number, rand
 }
 
 /** Errors of the local system (disk full, too many open files) pass; anything else is a defect. */
-function fromSystem(row: ProcessRow, error: unknown, now: number, random: number): Consequence {
+function fromSystem(row: FailedRow, error: unknown, now: number, random: number): Consequence {
   if (error instanceof Error && 'syscall' in error) {
     const wrapped = new WherryError('store-failed', `this machine could not do its part: ${error.message}`, {
       transient: true,
@@ -50,12 +58,12 @@ function fromSystem(row: ProcessRow, error: unknown, now: number, random: number
   };
 }
 
-function wait(row: ProcessRow, now: number, dueAt: number, reason: string): Consequence {
+function wait(row: FailedRow, now: number, dueAt: number, reason: string): Consequence {
   const since = row.waiting_for === reason ? row.waiting_since : now;
   return { kind: 'wait', changes: { due_at: dueAt, waiting_for: reason, waiting_since: since }, events: [] };
 }
 
-function attempt(row: ProcessRow, error: WherryError, now: number, random: number): Consequence {
+function attempt(row: FailedRow, error: WherryError, now: number, random: number): Consequence {
   const { code, message, hint } = error;
   const attempts = row.attempts + 1;
   // A wish to kill is never given up: pausing would not stop it, and nobody would slow it down.

@@ -1,54 +1,72 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { type CalcJobContext, deadlines, ownFiles, queryContext } from '../calcjob/context.js';
 import { parseExitFile } from '../calcjob/retrieve.js';
 import { runCommand } from '../calcjob/run-command.js';
-import { type Evidence, needsSecondSource } from '../calcjob/update.js';
+import { type Evidence, needsSecondSource, type QueuedRow } from '../calcjob/update.js';
 import { WherryError } from '../errors.js';
 import type { JobInfo } from '../plugin/scheduler.js';
 import { quote } from '../plugin/shell.js';
-import type { Connection } from '../plugin/transport.js';
-import type { ProcessRow } from '../store/tables.js';
 
 type PollContext = Pick<CalcJobContext, 'computer' | 'connection' | 'signal'>;
 
+/** Jobs that are read from an answer before everything else of this program gets its turn. */
+const slice = 500;
+
 /**
- * Asks about all jobs of a computer at once: one listing, and for the jobs that it does not show as alive one look
- * into the records and one at their exit files.
- * Errors: `scheduler-unavailable` when the listing is no complete answer; nothing is concluded then.
+ * One listing for all jobs of a computer. However long it is, reading it does not keep this program from anything.
+ * Errors: `scheduler-unavailable` when the listing is no complete answer; nothing may be concluded then.
+ * @param everything also the user's jobs that are not among `ids`
+ * @returns jobs by the scheduler's id
+ */
+export async function listJobs(
+  { computer, connection, signal }: PollContext,
+  ids: readonly string[],
+  everything: boolean,
+): Promise<Map<string, JobInfo>> {
+  const { scheduler } = computer;
+  const query = { ...queryContext(connection, computer), ids, everything };
+  const result = await runCommand(connection, scheduler.list(query), signal);
+  const listed = new Map<string, JobInfo>();
+  let read = 0;
+  for (const job of scheduler.parseList(result)) {
+    listed.set(job.id, job);
+    if (++read % slice === 0) await nextTurn();
+  }
+  return listed;
+}
+
+/**
+ * What the sources say of some jobs after a listing: of those that it does not show as alive, the records and their own
+ * exit files are asked, in one command each.
+ * Errors: `scheduler-unavailable` when the exit files could not all be looked at.
  * @returns evidence by process id
  */
 export async function gatherEvidence(
   context: PollContext,
-  rows: readonly ProcessRow[],
+  listed: ReadonlyMap<string, JobInfo>,
+  rows: readonly QueuedRow[],
 ): Promise<Map<number, Evidence>> {
-  const { computer, connection, signal } = context;
-  const { scheduler } = computer;
-  const ids = rows.map((row) => row.job_id).filter((id) => id !== null);
-  const query = { ...queryContext(connection, computer), ids };
-  const listed = byId(scheduler.parseList(await runCommand(connection, scheduler.list(query), signal)));
   const open = rows.filter((row) => needsSecondSource(listed.get(row.job_id ?? '')));
-  const [recorded, exits] =
-    open.length === 0 ? [new Map<string, JobInfo>(), new Map<number, number>()] : await secondSources(context, open);
+  const recorded = open.length === 0 ? new Map<string, JobInfo>() : await records(context, open);
+  const exits = open.length === 0 ? new Map<number, number>() : await exitFiles(context, open);
   return new Map(
     rows.map((row) => [
       row.id,
-      { listed: listed.get(row.job_id ?? ''), recorded: recorded.get(row.job_id ?? ''), exitFile: exits.get(row.id) },
+      {
+        listed: listed.get(row.job_id ?? ''),
+        recorded: recorded?.get(row.job_id ?? ''),
+        recordsSilent: recorded === undefined,
+        exitFile: exits.get(row.id),
+      },
     ]),
   );
 }
 
-async function secondSources(
-  context: PollContext,
-  rows: readonly ProcessRow[],
-): Promise<[Map<string, JobInfo>, Map<number, number>]> {
-  const { connection, signal } = context;
-  const recorded = await records(context, rows);
-  const exits = await exitFiles(connection, rows, signal);
-  return [recorded, exits];
-}
-
-/** The scheduler's records; that they cannot be had says nothing, and the other sources decide. */
-async function records(context: PollContext, rows: readonly ProcessRow[]): Promise<Map<string, JobInfo>> {
-  const { computer, connection, signal } = context;
+/** The scheduler's records; undefined when they could not be had. A computer without records has nothing in them. */
+async function records(
+  { computer, connection, signal }: PollContext,
+  rows: readonly QueuedRow[],
+): Promise<Map<string, JobInfo> | undefined> {
   const { scheduler } = computer;
   if (scheduler.accounting === undefined || scheduler.parseAccounting === undefined) return new Map();
   const ids = rows.map((row) => row.job_id).filter((id) => id !== null);
@@ -56,18 +74,17 @@ async function records(context: PollContext, rows: readonly ProcessRow[]): Promi
   const command = scheduler.accounting({ ...queryContext(connection, computer), ids, since });
   const result = await runCommand(connection, command, signal);
   try {
-    return byId(scheduler.parseAccounting(result));
+    return new Map(scheduler.parseAccounting(result).map((job) => [job.id, job]));
   } catch (error) {
-    if (error instanceof WherryError && error.code === 'scheduler-unavailable') return new Map();
+    if (error instanceof WherryError && error.code === 'scheduler-unavailable') return undefined;
     throw error;
   }
 }
 
 /** The jobs' own exit files, in one command whose input names the directories. */
 async function exitFiles(
-  connection: Connection,
-  rows: readonly ProcessRow[],
-  signal: AbortSignal,
+  { connection, signal }: PollContext,
+  rows: readonly QueuedRow[],
 ): Promise<Map<number, number>> {
   const lines = rows
     .filter((row) => row.remote_directory !== null)
@@ -98,8 +115,4 @@ async function exitFiles(
     if (exit !== undefined) exits.set(Number(id), exit);
   }
   return exits;
-}
-
-function byId(jobs: readonly JobInfo[]): Map<string, JobInfo> {
-  return new Map(jobs.map((job) => [job.id, job]));
 }

@@ -15,6 +15,8 @@ export interface LoadedComputer extends CalcJobComputer {
 /** Limits with their defaults filled in; intervals in milliseconds. */
 export interface EffectiveLimits {
   readonly maxQueued: number;
+  readonly maxRunning: number;
+  readonly countForeignJobs: boolean;
   readonly submitPerMinute: number;
   readonly minPollInterval: number;
   readonly safeOpenInterval: number;
@@ -37,6 +39,8 @@ export async function loadComputer(row: ComputerRow): Promise<LoadedComputer> {
     connectionSettings: connection,
     limits: {
       maxQueued: limits.maxQueued ?? Number.POSITIVE_INFINITY,
+      maxRunning: limits.maxRunning ?? Number.POSITIVE_INFINITY,
+      countForeignJobs: limits.countForeignJobs ?? false,
       submitPerMinute: limits.submitPerMinute ?? Number.POSITIVE_INFINITY,
       minPollInterval: limits.minPollInterval ?? defaults.minPollInterval,
       safeOpenInterval: limits.safeOpenInterval ?? defaults.safeOpenInterval,

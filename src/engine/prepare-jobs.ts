@@ -55,6 +55,7 @@ async function prepareJob(profile: Profile, { job, files, origin }: JobRequest):
   const checked = { ...job, computer: row.label, resources: { ...resources } };
   checkScript(checked, computer, origin);
   checkStreams(checked, computer, files, origin);
+  checkPools(checked, computer, origin);
   return { job: checked, computer: row, files };
 }
 
@@ -101,6 +102,22 @@ function checkStreams(job: Job, { config }: LoadedComputer, files: readonly Inpu
   for (const name of ['stdout', 'stderr'] as const) {
     const message = `would overwrite the input file ${JSON.stringify(job[name])}`;
     if (sent.has(job[name])) issues.push(issueAt(origin, [name], message));
+  }
+  if (issues.length > 0) throw issuesError(origin.source, issues);
+}
+
+/** A job that needs more of a pool than there is would wait for ever. */
+function checkPools(job: Job, { config }: LoadedComputer, origin: Origin): void {
+  const pools = config.limits.pools ?? {};
+  const issues: InputIssue[] = [];
+  for (const [pool, amount] of Object.entries(job.pools)) {
+    const size = Object.hasOwn(pools, pool) ? pools[pool] : undefined;
+    const known = Object.keys(pools).join(', ') || 'none';
+    if (size === undefined) {
+      issues.push(issueAt(origin, ['pools', pool], `is no pool of ${config.label}, which has: ${known}`, 'key'));
+    } else if (amount > size) {
+      issues.push(issueAt(origin, ['pools', pool], `needs ${amount} where the pool has only ${size}`));
+    }
   }
   if (issues.length > 0) throw issuesError(origin.source, issues);
 }

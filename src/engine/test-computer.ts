@@ -6,6 +6,7 @@ import type { Store } from '../store/store.js';
 import type { ComputerRow } from '../store/tables.js';
 import { withComputerLease } from './computer-access.js';
 import { checks, type Finding, type TestContext } from './computer-checks.js';
+import { isDisabled } from './computers.js';
 import { type LoadedComputer, loadComputer } from './loaded-computer.js';
 
 /** What came of one check. A warning is `ok` and has a hint. */
@@ -93,6 +94,8 @@ async function release(store: Store, computerId: number): Promise<void> {
       .select(['hold', 'open_after', 'open_failures'])
       .where('id', '=', computerId)
       .executeTakeFirstOrThrow();
+    // What a person has switched off stays off.
+    if (isDisabled(before)) return;
     if (before.hold === null && before.open_after === null && before.open_failures === 0) return;
     await transaction
       .updateTable('computers')

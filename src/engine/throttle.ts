@@ -1,61 +1,123 @@
+import { sql } from 'kysely';
 import type { Store } from '../store/store.js';
 import type { LoadedComputer } from './loaded-computer.js';
+import { siteLimitOf } from './site-limit.js';
 
-/** How many more jobs may be submitted now, and why not more. */
+/** How many more jobs may be submitted now, why not more, and when there may be more as far as that is known. */
 export interface Allowance {
   readonly count: number;
   readonly reason?: string;
+  readonly nextAt?: number;
 }
 
 /**
  * Counts in the store, so that the limits hold across drivers: what stands on the computer (submitted, or intended
- * and not known) and what was submitted within the last minute.
+ * and not known), what the last listing showed of others, and what was submitted within the last minute. The tightest
+ * limit gives the reason. Pools are counted elsewhere, for they belong to several computers.
  */
 export async function allowance(store: Store, computer: LoadedComputer, now: number): Promise<Allowance> {
-  const { maxQueued, submitPerMinute } = computer.limits;
-  let count = Number.POSITIVE_INFINITY;
-  let reason: string | undefined;
-  if (Number.isFinite(maxQueued)) {
-    const standing = await standingJobs(store, computer.row.id);
-    count = Math.max(0, maxQueued - standing);
-    reason = `the limit of ${maxQueued} jobs in the queue (maxQueued)`;
-  }
-  if (Number.isFinite(submitPerMinute)) {
-    const recent = await submittedSince(store, computer.row.id, now - 60_000);
-    const left = Math.max(0, Math.ceil(submitPerMinute) - recent);
-    if (left < count) {
-      count = left;
-      reason = `the limit of ${submitPerMinute} submissions per minute (submitPerMinute)`;
-    }
-  }
-  return reason === undefined ? { count } : { count, reason };
+  const limits = [
+    draining(computer),
+    site(computer, now),
+    await queued(store, computer, now),
+    await running(store, computer),
+    await rate(store, computer, now),
+  ];
+  return limits
+    .filter((limit) => limit !== undefined)
+    .reduce((tightest, limit) => (limit.count < tightest.count ? limit : tightest), unlimited);
 }
 
+const unlimited: Allowance = { count: Number.POSITIVE_INFINITY };
+
+function draining({ row }: LoadedComputer): Allowance | undefined {
+  if (row.draining_since === null) return undefined;
+  return { count: 0, reason: `${row.label} to be enabled: it is being drained and takes no new jobs` };
+}
+
+/** After a refusal nobody is sent for a growing time, and then one to ask. */
+function site({ row }: LoadedComputer, now: number): Allowance | undefined {
+  const limit = siteLimitOf(row);
+  if (limit === undefined) return undefined;
+  const reason = `the site's own limit: ${limit.message}`;
+  return limit.after > now ? { count: 0, reason, nextAt: limit.after } : { count: 1, reason };
+}
+
+async function queued(store: Store, computer: LoadedComputer, now: number): Promise<Allowance | undefined> {
+  const { maxQueued, countForeignJobs } = computer.limits;
+  if (!Number.isFinite(maxQueued)) return undefined;
+  if (countForeignJobs && !knowsForeignJobs(computer, now)) {
+    return { count: 0, reason: 'a listing that counts your other jobs there too (countForeignJobs)' };
+  }
+  const foreign = countForeignJobs ? (computer.row.foreign_jobs ?? 0) : 0;
+  const standing = await standingJobs(store, computer.row.id);
+  const others = foreign === 0 ? '' : `, ${foreign} of them not ours`;
+  return {
+    count: Math.max(0, maxQueued - standing - foreign),
+    reason: `the limit of ${maxQueued} jobs in the queue (maxQueued)${others}`,
+  };
+}
+
+/** Is the count of jobs that are not ours fresh enough to submit by? Listings are asked for until it is. */
+export function knowsForeignJobs({ row, limits }: LoadedComputer, now: number): boolean {
+  return row.foreign_at !== null && now - row.foreign_at <= limits.minPollInterval + foreignSlack;
+}
+
+/** Milliseconds that a listing may take beyond the interval before its count of others is called old. */
+const foreignSlack = 5_000;
+
+/** A job that waits in the queue may start at any moment, so it counts as running; one that is held does not. */
+async function running(store: Store, computer: LoadedComputer): Promise<Allowance | undefined> {
+  const { maxRunning } = computer.limits;
+  if (!Number.isFinite(maxRunning)) return undefined;
+  const { count } = await store
+    .selectFrom('processes')
+    .select((row) => row.fn.countAll<number>().as('count'))
+    .where('computer_id', '=', computer.row.id)
+    .where('stage', '=', sql.lit('update'))
+    .where('scheduler_state', '=', 'held')
+    .executeTakeFirstOrThrow();
+  const startable = (await standingJobs(store, computer.row.id)) - Number(count);
+  return {
+    count: Math.max(0, maxRunning - startable),
+    reason: `the limit of ${maxRunning} running jobs (maxRunning)`,
+  };
+}
+
+async function rate(store: Store, computer: LoadedComputer, now: number): Promise<Allowance | undefined> {
+  const { submitPerMinute } = computer.limits;
+  if (!Number.isFinite(submitPerMinute)) return undefined;
+  const most = Math.ceil(submitPerMinute);
+  const recent = await store
+    .selectFrom('submissions')
+    .innerJoin('processes', 'processes.id', 'submissions.process_id')
+    .select('submissions.intended_at')
+    .where('submissions.intended_at', '>', now - 60_000)
+    .where('processes.computer_id', '=', computer.row.id)
+    .orderBy('submissions.intended_at', 'desc')
+    .limit(most)
+    .execute();
+  const count = most - recent.length;
+  const oldest = recent.at(-1)?.intended_at;
+  const reason = `the limit of ${submitPerMinute} submissions per minute (submitPerMinute)`;
+  return count > 0 || oldest === undefined ? { count, reason } : { count: 0, reason, nextAt: oldest + 60_000 };
+}
+
+/** Jobs of ours that stand on the computer: submitted, or intended and not known. */
 async function standingJobs(store: Store, computerId: number): Promise<number> {
   const submitted = await store
     .selectFrom('processes')
     .select((row) => row.fn.countAll<number>().as('count'))
     .where('computer_id', '=', computerId)
-    .where('stage', '=', 'update')
+    .where('stage', '=', sql.lit('update'))
     .executeTakeFirstOrThrow();
   const intended = await store
-    .selectFrom('processes')
-    .innerJoin('submissions', 'submissions.process_id', 'processes.id')
-    .select((row) => row.fn.countAll<number>().as('count'))
-    .where('processes.computer_id', '=', computerId)
-    .where('processes.stage', '=', 'submit')
-    .where('submissions.outcome', '=', 'intended')
-    .executeTakeFirstOrThrow();
-  return Number(submitted.count) + Number(intended.count);
-}
-
-async function submittedSince(store: Store, computerId: number, since: number): Promise<number> {
-  const row = await store
     .selectFrom('submissions')
     .innerJoin('processes', 'processes.id', 'submissions.process_id')
-    .select((columns) => columns.fn.countAll<number>().as('count'))
-    .where('submissions.intended_at', '>', since)
+    .select((row) => row.fn.countAll<number>().as('count'))
+    .where('submissions.outcome', '=', sql.lit('intended'))
     .where('processes.computer_id', '=', computerId)
+    .where('processes.stage', '=', 'submit')
     .executeTakeFirstOrThrow();
-  return Number(row.count);
+  return Number(submitted.count) + Number(intended.count);
 }

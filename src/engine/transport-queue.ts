@@ -76,6 +76,11 @@ export class TransportQueue implements AsyncDisposable {
     });
   }
 
+  /** Changes how many may use a connection at once, also while it is in use. */
+  limit(computerId: number, maxChannels: number): void {
+    this.#entries.get(computerId)?.channels.updateSettings({ maxConcurrent: maxChannels });
+  }
+
   /** Whether a connection to this computer is open. */
   isOpen(computerId: number): boolean {
     const connection = this.#entries.get(computerId)?.connection;

@@ -3,7 +3,7 @@ import { WherryError } from '../errors.js';
 import type { JobInfo } from '../plugin/scheduler.js';
 import { eventsOf } from '../store/events.js';
 import { fromJson, type Store } from '../store/store.js';
-import type { EventRow, FileRow, ProcessRow, SubmissionRow } from '../store/tables.js';
+import type { ComputerRow, EventRow, FileRow, ProcessRow, SubmissionRow } from '../store/tables.js';
 import { type StageTiming, stageTimings } from './stage-timings.js';
 
 /** What `ps --json` tells of a process. Times are ISO 8601; what is not known is null. */
@@ -139,11 +139,15 @@ export const lineColumns = [
 export type LineRow = Pick<ProcessRow, (typeof lineColumns)[number]>;
 
 /** What a summary needs to know of computers: by id. */
-export type ComputerNames = ReadonlyMap<number, { readonly label: string; readonly hold: string | null }>;
+export type ComputerNames = ReadonlyMap<number, ComputerName>;
+type ComputerName = Pick<ComputerRow, 'label' | 'hold' | 'throttle' | 'draining_since'>;
 
 /** The names and holds of all computers. */
 export async function computerNames(store: Store): Promise<ComputerNames> {
-  const rows = await store.selectFrom('computers').select(['id', 'label', 'hold']).execute();
+  const rows = await store
+    .selectFrom('computers')
+    .select(['id', 'label', 'hold', 'throttle', 'draining_since'])
+    .execute();
   return new Map(rows.map((row) => [row.id, row]));
 }
 
@@ -189,12 +193,16 @@ export function lineOf(row: LineRow, computers: ComputerNames): ProcessLine {
 }
 
 /** What a process waits for, in one line; `explain` tells more. */
-function waitingFor(row: LineRow, computer: { label: string; hold: string | null } | undefined): string | null {
+function waitingFor(row: LineRow, computer: ComputerName | undefined): string | null {
   if (row.ended_at !== null) return null;
   if (row.paused !== 0) return `play: ${row.paused_reason ?? 'paused'}`;
   const hold = fromJson<{ message: string }>(computer?.hold ?? null);
   if (hold !== undefined && row.stage !== 'parse') return `${computer?.label} is held: ${hold.message}`;
-  return row.waiting_for ?? (row.kill_requested_at === null ? null : 'being killed');
+  if (row.waiting_for !== null) return row.waiting_for;
+  if (row.kill_requested_at !== null) return 'being killed';
+  const isNew = row.stage === 'upload' || row.stage === 'submit';
+  if (isNew && typeof computer?.draining_since === 'number') return `${computer.label} is being drained`;
+  return row.stage === 'submit' ? (fromJson<{ reason: string }>(computer?.throttle ?? null)?.reason ?? null) : null;
 }
 
 /** Everything that is known of one process. */

@@ -6,6 +6,9 @@ import type { ProcessChanges, ProcessRow } from '../store/tables.js';
 import type { ExitCode } from './exit-codes.js';
 import { isProcessState, isTerminal, mayGo, type ProcessState, terminalStates } from './states.js';
 
+/** What a transition has to know of the process that makes it. */
+export type MovingRow = Pick<ProcessRow, 'id' | 'state' | 'stage'>;
+
 /** One step of a process: where it goes and everything that is written with it, in one transaction. */
 export interface Transition {
   readonly to: ProcessState;
@@ -36,7 +39,7 @@ export interface Transition {
  */
 export async function carryOut(
   store: Store,
-  row: ProcessRow,
+  row: MovingRow,
   transition: Transition,
   context: { readonly now: number; readonly lease?: Lease | undefined },
 ): Promise<ProcessRow> {
@@ -93,7 +96,7 @@ export function stateOf(row: Pick<ProcessRow, 'id' | 'state'>): ProcessState {
   throw new WherryError('internal', `process ${row.id} has the unknown state "${row.state}"`);
 }
 
-function columnsOf(row: ProcessRow, transition: Transition, now: number): ProcessChanges {
+function columnsOf(row: MovingRow, transition: Transition, now: number): ProcessChanges {
   const ended = isTerminal(transition.to);
   const stage = ended ? null : (transition.stage ?? row.stage);
   return {
@@ -118,7 +121,7 @@ function columnsOf(row: ProcessRow, transition: Transition, now: number): Proces
   };
 }
 
-function eventsOf(row: ProcessRow, from: ProcessState, transition: Transition): NewEvent[] {
+function eventsOf(row: MovingRow, from: ProcessState, transition: Transition): NewEvent[] {
   const events: NewEvent[] = [...(transition.events ?? [])];
   if (from !== transition.to) {
     const exitStatus = transition.exit?.status;
@@ -133,7 +136,7 @@ function eventsOf(row: ProcessRow, from: ProcessState, transition: Transition): 
   return events;
 }
 
-async function refusal(transaction: StoreTransaction, row: ProcessRow): Promise<WherryError> {
+async function refusal(transaction: StoreTransaction, row: MovingRow): Promise<WherryError> {
   const stored = await transaction
     .selectFrom('processes')
     .select(['state', 'stage'])

@@ -25,6 +25,8 @@ export interface EventData {
   'computer.open-failed': { code: string; message: string; nextAt: number };
   'computer.held': { code: string; message: string };
   'computer.released': Record<string, never>;
+  'computer.limit-reached': { message: string; nextAt: number };
+  'computer.draining': Record<string, never>;
   'computer.polled': { jobs: number; durationMs: number };
   'computer.poll-failed': { code: string; message: string };
 }

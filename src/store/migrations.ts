@@ -1,4 +1,4 @@
-import type { Kysely, Migration } from 'kysely';
+import { type Kysely, type Migration, sql } from 'kysely';
 
 /**
  * Numbered steps, oldest first. A step that has been released is never edited. Only what SQLite and PostgreSQL share
@@ -124,6 +124,73 @@ export const migrations: Readonly<Record<string, Migration>> = {
         .addColumn('host', 'text', (column) => column.notNull())
         .addColumn('pid', 'integer', (column) => column.notNull())
         .addColumn('pid_started', 'text', (column) => column.notNull())
+        .execute();
+    },
+  },
+  '0002_limits': {
+    async up(db: Kysely<unknown>) {
+      const schema = db.schema;
+      const computers: readonly [string, 'integer' | 'bigint' | 'text'][] = [
+        ['poll_at', 'bigint'],
+        ['draining_since', 'bigint'],
+        ['site_limit', 'text'],
+        ['throttle', 'text'],
+        ['foreign_jobs', 'integer'],
+        ['foreign_at', 'bigint'],
+      ];
+      for (const [name, type] of computers) await schema.alterTable('computers').addColumn(name, type).execute();
+      for (const table of ['computers', 'processes']) {
+        await schema
+          .alterTable(table)
+          .addColumn('turn', 'integer', (column) => column.notNull().defaultTo(0))
+          .execute();
+      }
+      await schema
+        .createTable('process_pools')
+        .addColumn('process_id', 'integer', (column) => column.notNull().references('processes.id'))
+        .addColumn('pool', 'text', (column) => column.notNull())
+        .addColumn('amount', 'integer', (column) => column.notNull())
+        .addPrimaryKeyConstraint('process_pools_key', ['process_id', 'pool'])
+        .execute();
+      await schema.createIndex('process_pools_pool').on('process_pools').columns(['pool', 'amount']).execute();
+      // Partial: what has ended costs nothing, however long the history grows.
+      for (const name of ['processes_work', 'processes_kill', 'processes_due']) await schema.dropIndex(name).execute();
+      const living = sql<boolean>`paused = 0 and stage is not null`;
+      await schema
+        .createIndex('processes_work')
+        .on('processes')
+        .columns(['computer_id', 'stage', 'due_at'])
+        .where(living)
+        .execute();
+      await schema
+        .createIndex('processes_order')
+        .on('processes')
+        .columns(['computer_id', 'stage', 'priority desc', 'turn', 'id'])
+        .where(living)
+        .execute();
+      await schema
+        .createIndex('processes_queue')
+        .on('processes')
+        .columns(['computer_id', 'id'])
+        .where(sql<boolean>`stage = 'update'`)
+        .execute();
+      await schema
+        .createIndex('processes_kill')
+        .on('processes')
+        .columns(['computer_id'])
+        .where(sql<boolean>`kill_requested_at is not null and ended_at is null`)
+        .execute();
+      await schema
+        .createIndex('processes_label')
+        .on('processes')
+        .columns(['computer_id', 'label', 'turn'])
+        .where(sql<boolean>`ended_at is null`)
+        .execute();
+      await schema
+        .createIndex('submissions_open')
+        .on('submissions')
+        .columns(['process_id'])
+        .where(sql<boolean>`outcome = 'intended'`)
         .execute();
     },
   },

@@ -8,6 +8,7 @@ export interface Tables {
   computers: ComputerTable;
   processes: ProcessTable;
   submissions: SubmissionTable;
+  process_pools: ProcessPoolTable;
   files: FileTable;
   events: EventTable;
   cursors: CursorTable;
@@ -30,6 +31,19 @@ export interface ComputerTable {
   open_after: number | null;
   /** Set when only a person can help (login refused, host key): JSON {code, message, hint, since}. Nothing is sent. */
   hold: string | null;
+  /** When the next listing is wanted; null: as soon as the interval allows. */
+  poll_at: number | null;
+  /** Set while nothing new is sent to it and what is there is finished. */
+  draining_since: number | null;
+  /** The site itself allows no more jobs: JSON {message, refusals, since, after}; one is tried `after` a growing time. */
+  site_limit: string | null;
+  /** Why the next job is not submitted now: JSON {reason, since}. */
+  throttle: string | null;
+  /** How many jobs of the user the last listing showed that are not ours, and when that was. */
+  foreign_jobs: number | null;
+  foreign_at: number | null;
+  /** The highest turn that has been submitted: new labels begin there. */
+  turn: Generated<number>;
 }
 
 export interface ProcessTable {
@@ -59,6 +73,8 @@ export interface ProcessTable {
   exception: string | null;
   computer_id: number | null;
   priority: Generated<number>;
+  /** Order within a priority: the n-th job of each label has the same turn, so that labels share fairly. */
+  turn: Generated<number>;
   inputs: string;
   outputs: string | null;
   remote_directory: string | null;
@@ -94,6 +110,13 @@ export interface SubmissionTable {
   job_id: string | null;
   message: string | null;
   resolved_at: number | null;
+}
+
+/** What a process takes of a pool, where that is not one. */
+export interface ProcessPoolTable {
+  process_id: number;
+  pool: string;
+  amount: number;
 }
 
 /** A file of a process, its content in the repository. */

@@ -35,8 +35,9 @@ function printTable(views: readonly ComputerView[]): void {
   print(lines.join('\n'));
 }
 
-function stateOf({ hold, openAfter, driver }: ComputerView): string {
-  if (hold !== null) return `held (${hold.code})`;
+function stateOf({ hold, openAfter, driver, drainingSince }: ComputerView): string {
+  if (hold !== null) return hold.code === 'disabled' ? hold.code : `held (${hold.code})`;
+  if (drainingSince !== null) return 'draining';
   if (openAfter !== null) return 'unreachable';
   return driver === null ? '' : `driven by ${driver.pid}`;
 }

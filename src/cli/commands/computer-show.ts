@@ -18,9 +18,13 @@ export const command = defineCommand({
         return 0;
       }
       print(printableLines(writeComputer(view.config)).trimEnd());
-      const { hold, openAfter, driver, living } = view;
+      const { hold, openAfter, driver, living, drainingSince, throttle, foreignJobs } = view;
       print(`# processes that have not ended: ${living}`);
       if (driver !== null) print(`# driven by pid ${driver.pid} on ${driver.host}`);
+      if (foreignJobs !== null) print(`# your other jobs there: ${foreignJobs}`);
+      if (throttle !== null)
+        print(`# since ${clock(throttle.since)} the next job waits for ${printable(throttle.reason)}`);
+      if (drainingSince !== null) print(paint.yellow(`# drained since ${clock(drainingSince)}: it takes no new jobs`));
       if (openAfter !== null) print(`# could not be reached ${view.openFailures} times; next try ${clock(openAfter)}`);
       if (hold !== null) print(paint.yellow(`# held since ${clock(hold.since)}: ${printable(hold.message)}`));
       return 0;

@@ -1,3 +1,4 @@
+import { releaseCommand } from '../../engine/computer-unavailable.js';
 import { type ComputerView, computerView } from '../../engine/computer-view.js';
 import { listComputers } from '../../engine/computers.js';
 import type { Profile } from '../../engine/profile.js';
@@ -68,10 +69,8 @@ function daemonText({ daemon, daemonTrouble }: Awaited<ReturnType<typeof read>>)
   return [daemonLine(daemon), ...daemonTroubles(daemon).map(paint.yellow)].join('; ');
 }
 
-function computerLine(
-  { label, living, driver, hold, openAfter, openFailures }: ComputerView,
-  daemonRuns: boolean,
-): string {
+function computerLine(view: ComputerView, daemonRuns: boolean): string {
+  const { label, living, driver, hold, openAfter, openFailures, drainingSince, throttle } = view;
   const parts = [`${counted(living, 'process', 'processes')} not ended`];
   if (driver !== null) parts.push(`driven by pid ${driver.pid} on ${driver.host}`);
   else if (living > 0 && daemonRuns) parts.push('the daemon drives it when something is due');
@@ -79,6 +78,10 @@ function computerLine(
   if (openAfter !== null) {
     parts.push(paint.yellow(`could not be reached (${counted(openFailures, 'time')}), next try ${clock(openAfter)}`));
   }
-  if (hold !== null) parts.push(paint.yellow(`held: ${printable(hold.message)} (wherry computer test ${label})`));
+  if (throttle !== null) parts.push(`the next job waits for ${printable(throttle.reason)}`);
+  if (drainingSince !== null) parts.push(paint.yellow(`is being drained (wherry computer enable ${label})`));
+  if (hold !== null) {
+    parts.push(paint.yellow(`held: ${printable(hold.message)} (${releaseCommand(label, hold.code)})`));
+  }
   return `${label}: ${parts.join(', ')}`;
 }

@@ -37,6 +37,7 @@ describe('submitting', () => {
     const job = jobSchema.parse({ command: ['true'] });
     let nonce = 0;
     context = {
+      refuseEntry: async () => undefined,
       row: await insertProcess(rig.store, {
         state: 'waiting',
         stage: 'submit',
@@ -72,8 +73,13 @@ describe('submitting', () => {
     context = { ...context, row: await storedProcess(rig.store, context.row.id) };
     return context;
   };
+  const submitted = async () => {
+    const transition = await submit(context);
+    if (transition === undefined) throw new Error('it was not submitted');
+    return transition;
+  };
   const commit = async (): Promise<ProcessRow> =>
-    carryOut(rig.store, context.row, await submit(context), { now, lease: context.lease });
+    carryOut(rig.store, context.row, await submitted(), { now, lease: context.lease });
   /** The scheduler gets the job, we get no answer. */
   function loseReply(code: 'connection-lost' | 'timed-out' | 'aborted' = 'connection-lost'): void {
     cluster.intercept = async (script, options) => {
@@ -193,6 +199,9 @@ describe('submitting', () => {
     expect((await events()).filter((type) => type === 'job.submission-unknown')).toHaveLength(1);
     now += 1;
     await again();
+    // It waits for its turn like any other: the limits are asked before it is submitted again.
+    expect(await submit(context)).toBeUndefined();
+    expect((await again()).row.waiting_for).toBeNull();
     expect(await commit()).toMatchObject({ job_id: '101' });
     const [first, second] = await submissions();
     expect(first).toMatchObject({ attempt: 1, outcome: 'absent', job_id: null });
@@ -216,10 +225,17 @@ describe('submitting', () => {
   });
 
   it('takes a transition that could not be committed up from the accepted submission', async () => {
-    const transition = await submit(context);
+    const transition = await submitted();
     await rig.store.transaction().execute(async (transaction) => transition.also?.(transaction));
     expect(await commit()).toMatchObject({ job_id: '101' });
     expect(cluster.count('fake-submit')).toBe(1);
+  });
+
+  it('is not intended while a limit that others share has no room', async () => {
+    context = { ...context, refuseEntry: async () => 'the pool is empty' };
+    expect(await submit(context)).toBeUndefined();
+    expect(await submissions()).toEqual([]);
+    expect(cluster.commands).toEqual([]);
   });
 
   it('ends a process whose job the scheduler refuses for good, with its own words', async () => {
@@ -240,7 +256,7 @@ describe('submitting', () => {
   });
 
   it.each([
-    ['limit', 'back-pressure'],
+    ['limit', 'limit-reached'],
     ['transient', 'scheduler-unavailable'],
   ])('waits when the scheduler refuses for now (%s), and submits under a new name later', async (word, code) => {
     cluster.reply = { code: 1, stdout: word, stderr: 'not now' };

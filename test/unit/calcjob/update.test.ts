@@ -14,7 +14,6 @@ const info = (state: JobState, rest: Partial<JobInfo> = {}): JobInfo => ({
   ...rest,
 });
 const now = 10_000_000;
-const nextPoll = now + 30_000;
 
 describe('what a listing means for a job', () => {
   let rig: TemporaryStore;
@@ -39,7 +38,7 @@ describe('what a listing means for a job', () => {
   });
   /** How the job ended by this evidence: source and state, or `waits`. */
   function outcome(evidence: Evidence, state: CalcJobState = {}): string {
-    const transition = update(row({}, state), evidence, now, nextPoll);
+    const transition = update(row({}, state), evidence, now);
     if (transition?.stage !== 'retrieve') return 'waits';
     const after = readState({ ...base, ...transition.changes } as ProcessRow);
     return `${after.end?.source}: ${transition.changes?.scheduler_state}`;
@@ -112,19 +111,30 @@ describe('what a listing means for a job', () => {
     const polls: number[] = [];
     for (let at = now; at < now + 10 * grace.time; at += 100_000) {
       polls.push(at);
-      const transition = update(process, evidence, at, at + 1);
+      const transition = update(process, evidence, at);
       if (transition?.stage === 'retrieve') break;
       process = { ...process, ...transition?.changes } as ProcessRow;
     }
     expect(polls).toEqual([now, now + 100_000, now + 200_000, now + grace.time]);
   });
 
+  it('counts no absence while the records give no answer, and gives up after a day of that', () => {
+    const silent = update(row({}, long), { recordsSilent: true }, now);
+    expect(readState({ ...base, ...silent?.changes } as ProcessRow)).toEqual(long);
+    expect(outcome({ recordsSilent: true }, { absentSince: now - grace.withoutRecords + 1, absentListings: 9 })).toBe(
+      'waits',
+    );
+    expect(outcome({ recordsSilent: true }, { absentSince: now - grace.withoutRecords, absentListings: 0 })).toBe(
+      'absence: unknown',
+    );
+  });
+
   it('counts absences anew once the job was seen again', () => {
-    const seen = update(row({}, long), { listed: info('running') }, now, nextPoll);
+    const seen = update(row({}, long), { listed: info('running') }, now);
     expect(readState({ ...base, ...seen?.changes } as ProcessRow)).toEqual({});
-    const absent = update(row({}, {}), {}, now, nextPoll);
+    const absent = update(row({}, {}), {}, now);
     expect(readState({ ...base, ...absent?.changes } as ProcessRow)).toEqual({ absentSince: now, absentListings: 1 });
-    expect(absent).toMatchObject({ to: 'waiting', stage: 'update', dueAt: nextPoll });
+    expect(absent).toMatchObject({ to: 'waiting', stage: 'update' });
     expect(absent?.changes).toMatchObject({
       waiting_for: expect.stringContaining('in no listing'),
       waiting_since: now,
@@ -132,8 +142,8 @@ describe('what a listing means for a job', () => {
   });
 
   it('is nothing when nothing has changed', () => {
-    expect(update(row(), { listed: info('running') }, now, nextPoll)).toBeUndefined();
-    expect(update(row({}, {}), { listed: info('running') }, now, nextPoll)).toBeUndefined();
+    expect(update(row(), { listed: info('running') }, now)).toBeUndefined();
+    expect(update(row({}, {}), { listed: info('running') }, now)).toBeUndefined();
   });
 
   it.each<[string, Partial<ProcessRow>, JobInfo]>([
@@ -143,12 +153,12 @@ describe('what a listing means for a job', () => {
     ['absences before', { checkpoint: writeState({ absentSince: 1, absentListings: 1 }) }, info('running')],
     ['waiting reason', { waiting_for: 'something else' }, info('running')],
   ])('is written when there is a change of its %s', (_title, differing, listed) => {
-    const transition = update(row(differing), { listed }, now, nextPoll);
-    expect(transition).toMatchObject({ to: 'waiting', stage: 'update', dueAt: nextPoll, changes: { attempts: 0 } });
+    const transition = update(row(differing), { listed }, now);
+    expect(transition).toMatchObject({ to: 'waiting', stage: 'update', changes: { attempts: 0 } });
   });
 
   it('tells a new state with the word and the reason of the scheduler', () => {
-    const transition = update(row(), { listed: info('queued', { reason: 'Resources' }) }, now, nextPoll);
+    const transition = update(row(), { listed: info('queued', { reason: 'Resources' }) }, now);
     expect(transition?.events).toEqual([
       { type: 'job.state', data: { jobId: '7', from: 'running', to: 'queued', word: 'QUEUED', reason: 'Resources' } },
     ]);
@@ -162,7 +172,7 @@ describe('what a listing means for a job', () => {
   });
 
   it('keeps the end, the exit code and who said so for the parser, and forgets the absences', () => {
-    const transition = update(row({}, long), { recorded: info('timeout'), exitFile: 143 }, now, nextPoll);
+    const transition = update(row({}, long), { recorded: info('timeout'), exitFile: 143 }, now);
     expect(readState({ ...base, ...transition?.changes } as ProcessRow)).toEqual({
       end: { source: 'accounting', info: info('timeout') },
       commandExit: 143,
@@ -182,7 +192,7 @@ describe('what a listing means for a job', () => {
       ['told by its exit file', { exitFile: 143 }, {}],
       ['unknown to all for the grace period', {}, long],
     ])('it is killed when its job is %s', (_title, evidence, state) => {
-      expect(update(doomed(state), evidence, now, nextPoll)).toMatchObject({
+      expect(update(doomed(state), evidence, now)).toMatchObject({
         to: 'killed',
         changes: { exit_message: 'enough' },
       });
@@ -193,13 +203,13 @@ describe('what a listing means for a job', () => {
       ['is completing', { listed: info('completing') }],
       ['is absent for a moment', {}],
     ])('it is not killed while its job %s', (_title, evidence) => {
-      expect(update(doomed(), evidence, now, nextPoll)?.to ?? 'waiting').toBe('waiting');
+      expect(update(doomed(), evidence, now)?.to ?? 'waiting').toBe('waiting');
     });
 
     it('its cancel command keeps its own time, reason and failures', () => {
       const process = { ...doomed(), due_at: 42, attempts: 2, last_error: '{}', waiting_for: 'the end of its job' };
-      expect(update(process, { listed: info('running') }, now, nextPoll)).toBeUndefined();
-      const transition = update(process, { listed: info('completing') }, now, nextPoll);
+      expect(update(process, { listed: info('running') }, now)).toBeUndefined();
+      const transition = update(process, { listed: info('completing') }, now);
       expect(transition).toMatchObject({ dueAt: 42, changes: { waiting_for: 'the end of its job', waiting_since: 5 } });
       expect(transition?.changes).not.toHaveProperty('attempts');
     });

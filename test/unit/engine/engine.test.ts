@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { Engine } from '../../../src/engine/engine.js';
 import { pause, requestKill } from '../../../src/engine/intents.js';
 import { openProfile, type Profile } from '../../../src/engine/profile.js';
+import { computerNames, lineColumns, lineOf } from '../../../src/engine/views.js';
 import { WherryError } from '../../../src/errors.js';
 import { claimLease } from '../../../src/store/leases.js';
 import type { ComputerRow, ProcessRow } from '../../../src/store/tables.js';
@@ -249,15 +250,16 @@ describe('the engine', () => {
       async () => {
         const rows = await rig.profile.store
           .selectFrom('processes')
-          .select('waiting_for')
+          .select(lineColumns)
           .where('stage', '=', 'submit')
-          .where('waiting_for', 'is not', null)
           .execute();
-        return rows.length === 3 && rows;
+        const computers = await computerNames(rig.profile.store);
+        const lines = rows.map((row) => lineOf(row, computers)).filter(({ waitingFor }) => waitingFor !== null);
+        return lines.length === 3 && lines;
       },
       { what: 'three that wait', interval: 5 },
     );
-    expect(waiting.every((row) => row.waiting_for?.includes('maxQueued'))).toBe(true);
+    expect(waiting.every(({ waitingFor }) => waitingFor?.includes('maxQueued'))).toBe(true);
     await until(() => cluster().jobs.length === 2, { what: 'the two that are allowed', interval: 5 });
     const listings = cluster().count('fake-list');
     await until(() => cluster().count('fake-list') > listings + 2, { what: 'more listings', interval: 5 });

@@ -34,7 +34,7 @@ async function explained(changes: ProcessChanges): Promise<Explanation> {
   return explain(store, await test.row(row.id), now);
 }
 
-async function changeComputer(changes: Partial<Pick<ComputerRow, 'hold' | 'open_after' | 'open_failures'>>) {
+async function changeComputer(changes: Partial<ComputerRow>) {
   await test.profile.store.updateTable('computers').set(changes).where('id', '=', computer.id).execute();
 }
 
@@ -121,9 +121,10 @@ describe('explain', () => {
   });
 
   it('repeats what the scheduler says', async () => {
+    await changeComputer({ poll_at: now + 3_000 });
     const found = await explained({
       ...{ state: 'waiting', stage: 'update', job_id: '77', scheduler_state: 'queued', scheduler_reason: 'Priority' },
-      ...{ waiting_for: 'the scheduler: queued (Priority)', waiting_since: now - 5_000, due_at: now + 3_000 },
+      ...{ waiting_for: 'the scheduler: queued (Priority)', waiting_since: now - 5_000, due_at: now - 5_000 },
     });
     expect(found).toMatchObject({ waitingFor: 'the scheduler: queued (Priority)', since: iso(-5), nextAt: iso(3) });
     expect(found.details).toContain('job 77 is queued: Priority');

@@ -45,6 +45,8 @@ export async function loadedComputer(
     connectionSettings: {},
     limits: {
       maxQueued: Number.POSITIVE_INFINITY,
+      maxRunning: Number.POSITIVE_INFINITY,
+      countForeignJobs: false,
       submitPerMinute: Number.POSITIVE_INFINITY,
       minPollInterval: 1,
       safeOpenInterval: 0,

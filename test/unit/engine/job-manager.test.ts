@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { gatherEvidence } from '../../../src/engine/job-manager.js';
+import { gatherEvidence, listJobs } from '../../../src/engine/job-manager.js';
 import type { ExecResult } from '../../../src/plugin/transport.js';
 import type { ProcessRow } from '../../../src/store/tables.js';
 import { fakeScheduler } from '../calcjob/fake-scheduler.js';
@@ -52,7 +52,9 @@ describe('asking about all jobs of a computer', () => {
   async function ask(scheduler = fakeScheduler) {
     const computer = { ...(await loadedComputer(rig.store, transport)), scheduler };
     const connection = transport.cluster.connect();
-    return gatherEvidence({ computer, connection, signal: new AbortController().signal }, rows);
+    const context = { computer, connection, signal: new AbortController().signal };
+    const ids = rows.flatMap(({ job_id }) => job_id ?? []);
+    return gatherEvidence(context, await listJobs(context, ids, false), rows);
   }
   const of = (evidence: Awaited<ReturnType<typeof ask>>) =>
     rows.map((row) => {
