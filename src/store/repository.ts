@@ -1,7 +1,20 @@
 import { createHash, randomUUID } from 'node:crypto';
-import { createReadStream } from 'node:fs';
-import { access, chmod, copyFile, mkdir, open, readFile, rename, rm, stat } from 'node:fs/promises';
+import {
+  chmodSync,
+  closeSync,
+  createReadStream,
+  existsSync,
+  fsync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  statSync,
+  unlinkSync,
+} from 'node:fs';
+import { copyFile, readFile, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
+import { promisify } from 'node:util';
 import { WherryError } from '../errors.js';
 
 export interface StoredContent {
@@ -14,6 +27,9 @@ export interface StoredContent {
 /**
  * Files by the hash of their content, under `objects/ab/cdef…`: identical content is stored once. An object appears
  * complete or not at all (temporary file, fsync, rename) and is never changed.
+ *
+ * What takes microseconds is done at once, as the database beside it does: handing it to another thread costs more. What
+ * takes long, because of the size of a file or because it waits for the disk, is handed over.
  */
 export class Repository {
   readonly #directory: string;
@@ -24,16 +40,10 @@ export class Repository {
 
   async put(content: Uint8Array): Promise<StoredContent> {
     const sha256 = createHash('sha256').update(content).digest('hex');
-    if (!(await this.#has(sha256))) {
-      const temporary = await this.#temporaryFile();
+    if (!this.#has(sha256)) {
+      const temporary = this.#temporaryFile();
       try {
-        const handle = await open(temporary, 'wx', 0o600);
-        try {
-          await handle.writeFile(content);
-          await handle.sync();
-        } finally {
-          await handle.close();
-        }
+        await writeFile(temporary, content, { flag: 'wx', mode: 0o600 });
         await this.#enter(temporary, sha256);
       } finally {
         await rm(temporary, { force: true });
@@ -44,37 +54,32 @@ export class Repository {
 
   /** Copies a local file in. */
   async putFile(file: string): Promise<StoredContent> {
-    const temporary = await this.#temporaryFile();
+    const temporary = this.#temporaryFile();
     try {
       await copyFile(file, temporary);
       return await this.adopt(temporary);
-    } finally {
+    } catch (error) {
       await rm(temporary, { force: true });
+      throw error;
     }
   }
 
   /** Moves a file of a temporary directory (see `temporaryDirectory`) in; the file is gone afterwards. */
   async adopt(file: string): Promise<StoredContent> {
     const content = await hashOf(file);
-    if (await this.#has(content.sha256)) {
-      await rm(file);
+    if (this.#has(content.sha256)) {
+      unlinkSync(file);
       return content;
     }
     // First of all: a file that may only be read could not be opened.
-    await chmod(file, 0o600);
-    const handle = await open(file, 'r+');
-    try {
-      await handle.sync();
-    } finally {
-      await handle.close();
-    }
+    chmodSync(file, 0o600);
     await this.#enter(file, content.sha256);
     return content;
   }
 
   /** The local file that holds this content; throws `not-found` when it is missing. */
   async locate(sha256: string): Promise<string> {
-    if (!(await this.#has(sha256))) {
+    if (!this.#has(sha256)) {
       throw new WherryError('not-found', `the repository has no content ${sha256}`, {
         hint: 'the file repository beside the store is incomplete; restore it from a backup',
       });
@@ -83,40 +88,38 @@ export class Repository {
   }
 
   async read(sha256: string): Promise<Buffer> {
-    return readFile(await this.locate(sha256));
+    const file = await this.locate(sha256);
+    return statSync(file).size <= tinyFile ? readFileSync(file) : readFile(file);
   }
 
   /** A new empty directory on the repository's file system; removed when it is disposed of. */
   async temporaryDirectory(): Promise<{ readonly path: string } & AsyncDisposable> {
-    const directory = await this.#temporaryFile();
-    await mkdir(directory, { mode: 0o700 });
+    const directory = this.#temporaryFile();
+    mkdirSync(directory, { mode: 0o700 });
     return {
       path: directory,
       [Symbol.asyncDispose]: () => rm(directory, { recursive: true, force: true }),
     };
   }
 
-  async #temporaryFile(): Promise<string> {
+  #temporaryFile(): string {
     const directory = path.join(this.#directory, 'temporary');
-    await mkdir(directory, { recursive: true, mode: 0o700 });
+    mkdirSync(directory, { recursive: true, mode: 0o700 });
     return path.join(directory, randomUUID());
   }
 
   async #enter(temporary: string, sha256: string): Promise<void> {
     const target = this.#objectFile(sha256);
-    const created = await mkdir(path.dirname(target), { recursive: true, mode: 0o700 });
-    await rename(temporary, target);
-    await syncDirectory(path.dirname(target));
-    if (created !== undefined) await syncDirectory(path.dirname(path.dirname(target)));
+    await synchronise(temporary, 'r+');
+    const created = mkdirSync(path.dirname(target), { recursive: true, mode: 0o700 });
+    renameSync(temporary, target);
+    // Makes the rename durable.
+    await synchronise(path.dirname(target), 'r');
+    if (created !== undefined) await synchronise(path.dirname(path.dirname(target)), 'r');
   }
 
-  async #has(sha256: string): Promise<boolean> {
-    try {
-      await access(this.#objectFile(sha256));
-      return true;
-    } catch {
-      return false;
-    }
+  #has(sha256: string): boolean {
+    return existsSync(this.#objectFile(sha256));
   }
 
   #objectFile(sha256: string): string {
@@ -125,25 +128,29 @@ export class Repository {
   }
 }
 
-/** Bytes up to which a file is read at once: a stream for each of many small ones keeps the memory's keeper busy. */
+/** Bytes up to which a file is read in one go, and up to which this is done at once. */
 const smallFile = 4 * 2 ** 20;
+const tinyFile = 64 * 2 ** 10;
 
 async function hashOf(file: string): Promise<StoredContent> {
   const hash = createHash('sha256');
-  if ((await stat(file)).size <= smallFile) {
-    const content = await readFile(file);
+  const { size } = statSync(file);
+  if (size <= smallFile) {
+    const content = size <= tinyFile ? readFileSync(file) : await readFile(file);
     return { sha256: hash.update(content).digest('hex'), size: content.byteLength };
   }
   for await (const chunk of createReadStream(file, { highWaterMark: 2 ** 20 })) hash.update(chunk);
-  return { sha256: hash.digest('hex'), size: (await stat(file)).size };
+  return { sha256: hash.digest('hex'), size: statSync(file).size };
 }
 
-/** Makes a rename durable. */
-async function syncDirectory(directory: string): Promise<void> {
-  const handle = await open(directory, 'r');
+const waitForDisk = promisify(fsync);
+
+/** Waits until what was written to a file, or renamed in a folder, is on the disk. */
+async function synchronise(file: string, flags: string): Promise<void> {
+  const descriptor = openSync(file, flags);
   try {
-    await handle.sync();
+    await waitForDisk(descriptor);
   } finally {
-    await handle.close();
+    closeSync(descriptor);
   }
 }
