@@ -26,29 +26,54 @@ export class VirtualClock {
   /** Milliseconds since the epoch. */
   readonly now = (): number => this.#now;
 
+  /**
+   * Calls back at a moment of this clock, once.
+   * @returns what calls it off
+   */
+  readonly at = (until: number, callback: () => void): (() => void) => {
+    this.#news++;
+    const forget = () => this.#sleepers.delete(sleeper);
+    const sleeper = {
+      // Whole, as the moments of a real clock.
+      until: Math.ceil(until),
+      wake: () => {
+        this.#news++;
+        forget();
+        callback();
+      },
+    };
+    this.#sleepers.add(sleeper);
+    return forget;
+  };
+
   /** Waits until a moment of this clock, or until the signal comes; never fails. */
   readonly sleep = async (until: number, signal?: AbortSignal): Promise<void> => {
     this.#news++;
     if (signal?.aborted) return;
     await new Promise<void>((resolve) => {
-      const wake = () => {
+      const stop = () => {
         this.#news++;
-        this.#sleepers.delete(sleeper);
-        signal?.removeEventListener('abort', wake);
+        forget();
         resolve();
       };
-      const sleeper = { until, wake };
-      this.#sleepers.add(sleeper);
-      signal?.addEventListener('abort', wake, { once: true });
+      const forget = this.at(until, () => {
+        signal?.removeEventListener('abort', stop);
+        resolve();
+      });
+      signal?.addEventListener('abort', stop, { once: true });
     });
   };
 
   /** Goes on to the next moment that somebody waits for; false when nobody waits. */
   advance(): boolean {
-    if (this.#sleepers.size === 0) return false;
-    const next = Math.min(...[...this.#sleepers].map(({ until }) => until));
+    let next = Number.POSITIVE_INFINITY;
+    for (const { until } of this.#sleepers) if (until < next) next = until;
+    if (next === Number.POSITIVE_INFINITY) return false;
     this.#now = Math.max(this.#now, next);
-    for (const sleeper of [...this.#sleepers]) if (sleeper.until <= this.#now) sleeper.wake();
+    for (const sleeper of [...this.#sleepers]) {
+      // One that is woken may call off another.
+      if (sleeper.until <= this.#now && this.#sleepers.has(sleeper)) sleeper.wake();
+    }
     return true;
   }
 
@@ -60,23 +85,22 @@ export class VirtualClock {
     };
     work.then(end, end);
     const foreignTimers = activeResources('Timeout');
-    const isMachineBusy = () => activeResources('FSReq') > 0 || activeResources('Timeout') > foreignTimers;
-    let turns = 0;
+    const isMachineBusy = () =>
+      activeResources('FSReq') > 0 || activeResources('Immediate') > 0 || activeResources('Timeout') > foreignTimers;
     let quiet = 0;
     let news = this.#news;
     while (!progress.ended) {
       await nextTurn();
-      turns = news === this.#news ? turns + 1 : 0;
-      quiet = turns > 0 && (turns > busyTurns || !isMachineBusy()) ? quiet + 1 : 0;
+      quiet = news === this.#news ? quiet + 1 : 0;
       news = this.#news;
-      if (turns > stuckTurns) throw new Error('the work waits for something that is not of the virtual clock');
-      if (quiet >= quietTurns) this.advance();
+      if (quiet > stuckTurns) throw new Error('the work waits for something that is not of the virtual clock');
+      if (quiet >= quietTurns && (quiet > busyTurns || !isMachineBusy())) this.advance();
     }
     return work;
   }
 }
 
-/** Files being read or written, timers of no length about to end: those are work and no waiting. */
+/** Files being read or written, what is to come in this turn, timers of no length about to end: work and no waiting. */
 function activeResources(kind: string): number {
   return process.getActiveResourcesInfo().filter((name) => name.startsWith(kind)).length;
 }

@@ -1,5 +1,5 @@
 import { VirtualClock } from './clock.js';
-import type { Answer, Books, Dialect, Question, ShownJob } from './dialect.js';
+import type { Answer, Books, Dialect, Question, ShownJob, Submission } from './dialect.js';
 import { type Fault, type FaultRule, FaultScript, type Operation } from './faults.js';
 import { type Program, simulate } from './job-script.js';
 import { MemoryFiles } from './memory-files.js';
@@ -82,12 +82,19 @@ export class SimulatedCluster {
   }
 
   /** Hands a job to the scheduler, as its command does. */
-  submit(name: string, script: string): Answer {
+  submit({ name, walltime }: Submission, script: string): Answer {
     const { maxSubmitted = Number.POSITIVE_INFINITY } = this.#options;
     if (this.queue.standing >= maxSubmitted) return this.dialect.limitReached;
-    const { id } = this.queue.submit(name, script);
+    const { id } = this.queue.submit(name, script, walltime);
     this.log.push(`  ${name} is job ${id}`);
     return this.dialect.accepted(id);
+  }
+
+  /** A job of the same user that nobody of ours has submitted stands in the queue and runs for a while. */
+  submitForeign(name: string, milliseconds: number): void {
+    this.queue.advance();
+    const { id } = this.queue.submit(name, `simulate --seconds ${milliseconds / 1000}\n`);
+    this.log.push(`  foreign ${name} is job ${id}`);
   }
 
   /** Answers a question to the scheduler; a fault may make the answer a lie. */

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { type Connection, type TransferOptions, type TreeEntry, WherryError } from '../src/plugin.js';
 import type { SimulatedCluster } from './cluster.js';
@@ -7,7 +7,10 @@ import type { Fault, Operation } from './faults.js';
 import { understand } from './interpreter.js';
 import { Line } from './line.js';
 
-/** An open connection to a simulated cluster. */
+/**
+ * An open connection to a simulated cluster. Local files are read and written at once: what waits for a disk ends in
+ * another order each time.
+ */
 export function connect(cluster: SimulatedCluster): Connection {
   const line = new Line(cluster);
   const { files } = cluster;
@@ -41,7 +44,7 @@ export function connect(cluster: SimulatedCluster): Connection {
     },
 
     async upload(tree, directory, options) {
-      const contents = await Promise.all(tree.map(contentOf));
+      const contents = tree.map(contentOf);
       const run = (fault: Fault | undefined) => {
         if (fault?.kind === 'disk-full') throw diskFull();
         if (files.exists(directory)) throw new WherryError('file-exists', `${directory} exists already`);
@@ -88,8 +91,8 @@ export function connect(cluster: SimulatedCluster): Connection {
           throw new WherryError('transfer-incomplete', `${file.path} has changed`, { transient: true });
         }
         const target = path.join(localDirectory, file.path);
-        await mkdir(path.dirname(target), { recursive: true });
-        await writeFile(target, content);
+        mkdirSync(path.dirname(target), { recursive: true });
+        writeFileSync(target, content);
       }
     },
 
@@ -137,9 +140,9 @@ function diskFull(): WherryError {
   return new WherryError('disk-full', 'the simulated file system is full: No space left on device');
 }
 
-async function contentOf(entry: TreeEntry): Promise<Buffer> {
+function contentOf(entry: TreeEntry): Buffer {
   if (entry.type !== 'file') return Buffer.alloc(0);
-  return entry.content instanceof Uint8Array ? Buffer.from(entry.content) : readFile(entry.content.file);
+  return entry.content instanceof Uint8Array ? Buffer.from(entry.content) : readFileSync(entry.content.file);
 }
 
 /** What is sent, without the part that is new each time: files of ours lie in a folder that begins with a dot. */

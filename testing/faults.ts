@@ -51,6 +51,8 @@ export interface FaultRule {
   readonly fault: Fault;
   /** From 0 to 1, drawn anew for each occurrence. */
   readonly probability?: number;
+  /** Only where it concerns this one, e.g. the job name without the part that is new for each attempt. */
+  readonly subject?: string;
   /** Only at this occurrence of the operation on the same subject, from 1. */
   readonly occurrence?: number;
   /** At most so often in all. */
@@ -83,6 +85,7 @@ export class FaultScript {
     const index = this.#rules.findIndex((rule, number) => {
       const operations: readonly Operation[] = typeof rule.on === 'string' ? [rule.on] : rule.on;
       if (!operations.includes(operation)) return false;
+      if (rule.subject !== undefined && rule.subject !== subject) return false;
       if (rule.occurrence !== undefined && rule.occurrence !== occurrence) return false;
       if (rule.times !== undefined && (this.#used.get(number) ?? 0) >= rule.times) return false;
       if (age < (rule.from ?? 0) || age >= (rule.until ?? Number.POSITIVE_INFINITY)) return false;

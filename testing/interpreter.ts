@@ -40,8 +40,9 @@ function submission(cluster: SimulatedCluster, text: string, input: CommandInput
     0,
     all.findIndex((word) => word.startsWith('2>')),
   );
-  const name = cluster.dialect.submission(words);
-  if (name === undefined) return undefined;
+  const handed = cluster.dialect.submission(words, input.stdin);
+  if (handed === undefined) return undefined;
+  const { name } = handed;
   const ending = `\n# the end of ${name}`;
   const run = (fault: Fault | undefined): Answer => {
     const sent = fault?.kind === 'cut' && fault.of === 'request' ? input.stdin.slice(0, fault.bytes) : input.stdin;
@@ -52,7 +53,7 @@ function submission(cluster: SimulatedCluster, text: string, input: CommandInput
     const reply =
       fault?.kind === 'refused'
         ? { stdout: '', stderr: `${fault.words}\n`, exitCode: fault.exitCode ?? 1 }
-        : cluster.submit(name, sent);
+        : cluster.submit(handed, sent);
     const told = `${reply.exitCode}\n${reply.stdout.trimEnd()}\n${mark}\n${reply.stderr}`;
     cluster.files.write(`${input.directory}/${marker}`, told);
     return printed(told);

@@ -13,6 +13,7 @@ export type Program = (words: readonly string[]) => ProgramRun;
 
 /** What a job script does, as far as a simulated computer has to know. */
 export interface JobScript {
+  /** Empty where it names none. */
   readonly directory: string;
   /** The link by which a job claims its directory. */
   readonly claim: string | undefined;
@@ -57,6 +58,7 @@ export function readJobScript(text: string, programs: ReadonlySet<string>): JobS
  * @returns `ours` when it goes on; `foreign` when another job has the directory; `missing` when there is none
  */
 export function claimDirectory(files: MemoryFiles, script: JobScript, jobId: string): 'ours' | 'foreign' | 'missing' {
+  if (script.directory === '') return 'ours';
   if (!files.exists(script.directory)) return 'missing';
   if (script.claim !== undefined) {
     const claim = `${script.directory}/${script.claim}`;
@@ -71,7 +73,7 @@ export function claimDirectory(files: MemoryFiles, script: JobScript, jobId: str
 /** The last acts of a job: its output, and the exit code in its file. */
 export function leaveResults(files: MemoryFiles, script: JobScript, exitCode: number, stdout: string): void {
   const { directory } = script;
-  if (!files.exists(directory)) return;
+  if (directory === '' || !files.exists(directory)) return;
   if (script.stdout !== undefined) files.write(join(directory, script.stdout), stdout);
   if (script.stderr !== undefined) files.write(join(directory, script.stderr), '');
   if (script.exitFile !== undefined) files.write(join(directory, script.exitFile), `${exitCode}\n`);

@@ -50,15 +50,16 @@ export class Line {
     } catch (error) {
       // What was on its way when nobody waited any more arrives, or it does not.
       const arrives = action.changes && draw(0, action.subject, arrival) < 0.5;
-      if (arrives) queue.later(Math.max(arrival, clock.now()), () => this.#unseen(action));
+      if (arrives) queue.later(Math.max(arrival, clock.now()), () => this.#unseen(action, fault));
       throw error;
     }
     queue.advance();
     if (fault?.kind === 'lost-before') this.lose();
     if (fault?.kind === 'hang') {
       const { executes = 'never' } = fault;
-      if (executes === 'at-once') this.#unseen(action);
-      else if (executes !== 'never' && action.changes) queue.later(clock.now() + executes, () => this.#unseen(action));
+      if (executes === 'at-once') this.#unseen(action, fault);
+      else if (executes !== 'never' && action.changes)
+        queue.later(clock.now() + executes, () => this.#unseen(action, fault));
       await this.#wait(deadline + 1, deadline, action);
     }
     this.lost.throwIfAborted();
@@ -68,10 +69,10 @@ export class Line {
     return result;
   }
 
-  /** Carried out where nobody sees what comes of it. */
-  #unseen(action: Action<unknown>): void {
+  /** Carried out, or refused, where nobody sees what comes of it. */
+  #unseen(action: Action<unknown>, fault: Fault | undefined): void {
     try {
-      action.run(undefined);
+      action.run(fault?.kind === 'refused' || fault?.kind === 'disk-full' ? fault : undefined);
     } catch (error) {
       if (!(error instanceof WherryError)) throw error;
       this.#cluster.log.push(`  unseen: ${error.message}`);

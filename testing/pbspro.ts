@@ -1,4 +1,4 @@
-import { type Answer, type Books, type Dialect, printed, type ShownJob } from './dialect.js';
+import { type Answer, type Books, type Dialect, durationOf, printed, type ShownJob } from './dialect.js';
 import { shellWords } from './shell-words.js';
 
 const marks = { begin: '# begin jobs\n', end: '# end jobs', done: '# end\n' } as const;
@@ -7,7 +7,11 @@ const marks = { begin: '# begin jobs\n', end: '# end jobs', done: '# end\n' } as
 export const pbsProDialect: Dialect = {
   name: 'pbspro',
   idOf: (number) => `${number}.simulated`,
-  submission: (command) => (command.includes('qsub') ? command[command.indexOf('-N') + 1] : undefined),
+  submission(command, script) {
+    const name = command.includes('qsub') ? command[command.indexOf('-N') + 1] : undefined;
+    const walltime = durationOf(/^#PBS -l walltime=(\S+)$/m.exec(script)?.[1]);
+    return name === undefined ? undefined : { name, walltime };
+  },
   accepted: (id) => printed(`${id}\n`),
   limitReached: { stdout: '', stderr: 'qsub: would exceed complex per-user limit on jobs\n', exitCode: 38 },
   recognise(command) {

@@ -25,6 +25,8 @@ export interface SimulatedJob {
   startedAt?: number;
   endedAt?: number;
   exitCode?: number;
+  /** Milliseconds after which the scheduler ends it. */
+  readonly walltime: number;
   /** How often its command began: more than once only where the scheduler let it run again. */
   runs: number;
 }
@@ -48,7 +50,7 @@ interface Active {
   readonly job: SimulatedJob;
   /** What happens to it next, unless it is waiting for a slot. */
   at: number;
-  next: 'start' | 'end' | 'node-failure' | 'requeue';
+  next: 'start' | 'end' | 'node-failure' | 'requeue' | 'timeout';
   exitCode: number;
   stdout: string;
 }
@@ -57,6 +59,9 @@ interface Deferred {
   readonly at: number;
   readonly action: () => void;
 }
+
+/** What a job script that is ended by TERM leaves as its exit code. */
+const endedByTerm = 143;
 
 export const endedStates: ReadonlySet<SimulatedState> = new Set([
   'done',
@@ -69,8 +74,9 @@ export const endedStates: ReadonlySet<SimulatedState> = new Set([
 /** The jobs of a simulated computer. Nothing happens by itself: `advance` carries out what the time has brought. */
 export class SimulatedQueue {
   readonly jobs = new Map<string, SimulatedJob>();
-  /** Most directories whose jobs stood in the queue or ran at the same time. */
+  /** Most directories whose jobs stood in the queue or ran at the same time, and whose jobs ran. */
   mostAtOnce = 0;
+  mostRunning = 0;
   readonly #options: QueueOptions;
   readonly #active = new Map<string, Active>();
   #later: Deferred[] = [];
@@ -91,7 +97,8 @@ export class SimulatedQueue {
     return Math.max(this.#advanced, this.#options.clock.now());
   }
 
-  submit(name: string, text: string): SimulatedJob {
+  /** @param walltime milliseconds after which the scheduler ends the job */
+  submit(name: string, text: string, walltime = Number.POSITIVE_INFINITY): SimulatedJob {
     const { idOf, seed, programs, longestWait } = this.#options;
     const id = idOf(this.jobs.size + 1);
     const subject = name.replace(/-[^-]*$/, '');
@@ -104,13 +111,16 @@ export class SimulatedQueue {
       script,
       submittedAt: at,
       history: [{ at, state: 'queued' }],
+      walltime,
       runs: 0,
     };
     this.jobs.set(id, job);
     const wait = Math.round(draw(seed, 'wait', name) * longestWait);
     this.#active.set(id, { job, at: at + wait, next: 'start', exitCode: 0, stdout: '' });
-    const directories = new Set([...this.#active.values()].map((active) => active.job.script.directory));
-    this.mostAtOnce = Math.max(this.mostAtOnce, directories.size);
+    this.mostAtOnce = Math.max(
+      this.mostAtOnce,
+      this.#directories(() => true),
+    );
     return job;
   }
 
@@ -118,7 +128,7 @@ export class SimulatedQueue {
   cancel(id: string): boolean {
     const active = this.#active.get(id);
     if (active === undefined) return false;
-    if (active.next !== 'start') leaveResults(this.#options.files, active.job.script, 143, '');
+    if (active.next !== 'start') leaveResults(this.#options.files, active.job.script, endedByTerm, '');
     this.#end(active.job, 'cancelled');
     return true;
   }
@@ -146,6 +156,14 @@ export class SimulatedQueue {
     this.#advanced = now;
   }
 
+  /** Directories of the jobs that stand in the queue or run; jobs without one are those of others. */
+  #directories(chosen: (active: Active) => boolean): number {
+    const directories = new Set<string>();
+    for (const active of this.#active.values()) if (chosen(active)) directories.add(active.job.script.directory);
+    directories.delete('');
+    return directories.size;
+  }
+
   #nextActive(): Active | undefined {
     let running = 0;
     for (const active of this.#active.values()) if (active.next !== 'start') running++;
@@ -161,7 +179,10 @@ export class SimulatedQueue {
     const { job } = active;
     if (active.next === 'start') this.#start(active);
     else if (active.next === 'node-failure') this.#end(job, 'node-failure');
-    else if (active.next === 'requeue') {
+    else if (active.next === 'timeout') {
+      leaveResults(this.#options.files, job.script, endedByTerm, '');
+      this.#end(job, 'timeout');
+    } else if (active.next === 'requeue') {
       this.#enter(job, 'queued');
       active.next = 'start';
       active.at = this.#advanced + 5_000;
@@ -187,10 +208,20 @@ export class SimulatedQueue {
     const run = programs.get(script.words[0] ?? '')?.(script.words) ?? { seconds: 0, exitCode: 127 };
     job.runs++;
     const fault = faults.decide('job', job.subject, this.#advanced - began);
-    const early = fault?.kind === 'node-failure' || fault?.kind === 'requeue' ? fault : undefined;
-    const isEarly = early !== undefined && early.after < run.seconds * 1000;
-    active.next = isEarly ? early.kind : 'end';
-    active.at = this.#advanced + (isEarly ? early.after : run.seconds * 1000);
+    const ends = [
+      { next: 'end' as const, after: run.seconds * 1000 },
+      { next: 'timeout' as const, after: job.walltime },
+      ...(fault?.kind === 'node-failure' || fault?.kind === 'requeue'
+        ? [{ next: fault.kind, after: fault.after }]
+        : []),
+    ];
+    const first = ends.reduce((one, other) => (other.after < one.after ? other : one));
+    active.next = first.next;
+    active.at = this.#advanced + first.after;
+    this.mostRunning = Math.max(
+      this.mostRunning,
+      this.#directories((each) => each.next !== 'start'),
+    );
     active.exitCode = run.exitCode;
     active.stdout = run.stdout ?? '';
   }

@@ -1,4 +1,4 @@
-import { type Answer, type Books, type Dialect, printed, type Question, type ShownJob } from './dialect.js';
+import { type Answer, type Books, type Dialect, durationOf, printed, type Question, type ShownJob } from './dialect.js';
 import type { SimulatedState } from './queue.js';
 import { shellWords } from './shell-words.js';
 
@@ -16,9 +16,9 @@ const words: Readonly<Record<SimulatedState, string>> = {
 export const slurmDialect: Dialect = {
   name: 'slurm',
   idOf: (number) => String(1000 + number),
-  submission(command) {
-    if (!command.includes('sbatch')) return undefined;
-    return command.find((word) => word.startsWith('--job-name='))?.slice('--job-name='.length);
+  submission(command, script) {
+    const name = command.includes('sbatch') ? optionOf(command, 'job-name') : undefined;
+    return name === undefined ? undefined : { name, walltime: durationOf(/^#SBATCH --time=(\S+)$/m.exec(script)?.[1]) };
   },
   accepted: (id) => printed(`${id}\n`),
   limitReached: {

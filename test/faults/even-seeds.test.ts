@@ -1,0 +1,3 @@
+import { testSeeds } from './property.js';
+
+testSeeds(0, 2);

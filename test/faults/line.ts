@@ -1,0 +1,84 @@
+import type { Connection, OpenOptions } from '../../src/plugin.js';
+import { type SimulatedCluster, shellWords, simulatedTransport } from '../../testing/index.js';
+import { Life } from './life.js';
+
+/** The way of all drivers to the simulated computer: it knows whose connection is whose, and who breaks a rule. */
+export class Line {
+  readonly violations: string[] = [];
+  readonly #cluster: SimulatedCluster;
+  readonly #safeOpenInterval: number;
+  readonly #open = new Map<Connection, Life | undefined>();
+  readonly #listing = new Set<Life | undefined>();
+  #openedAt = Number.NEGATIVE_INFINITY;
+
+  /** @param safeOpenInterval milliseconds between two openings */
+  constructor(cluster: SimulatedCluster, safeOpenInterval: number) {
+    this.#cluster = cluster;
+    this.#safeOpenInterval = safeOpenInterval;
+  }
+
+  /** Opens a connection for whoever asks; it breaks with the death of its driver. */
+  async open(options: OpenOptions): Promise<Connection> {
+    const life = Life.present;
+    await life?.thaw();
+    const now = this.#cluster.clock.now();
+    // What was allowed when a driver froze comes later.
+    const isLate = isHelpless(life, now);
+    if (!isLate && now - this.#openedAt < this.#safeOpenInterval) {
+      this.violations.push(`${life?.name} logs in ${now - this.#openedAt} ms after the last login`);
+    }
+    this.#openedAt = now;
+    for (const [connection, owner] of this.#open) {
+      const isThere = !connection.lost.aborted && !isHelpless(owner, now);
+      if (isThere) this.violations.push(`${life?.name} opens a connection while ${owner?.name} has one`);
+    }
+    const connection = await simulatedTransport(this.#cluster).open({}, options);
+    this.#open.set(connection, life);
+    const close = () => connection.close();
+    if (life?.isDead) await close();
+    life?.death.addEventListener('abort', close, { once: true });
+    const forget = () => {
+      this.#open.delete(connection);
+      life?.death.removeEventListener('abort', close);
+    };
+    connection.lost.addEventListener('abort', forget, { once: true });
+    return this.#watched(connection, life);
+  }
+
+  #watched(connection: Connection, life: Life | undefined): Connection {
+    return new Proxy(connection, {
+      get: (target, key) => {
+        const value: unknown = Reflect.get(target, key);
+        if (typeof value !== 'function' || key === 'close' || key === Symbol.asyncDispose) return value;
+        return async (...words: unknown[]) => {
+          await life?.thaw();
+          const isList = key === 'exec' && this.#isList(String(words[0]));
+          if (isList) this.#beginList(life);
+          try {
+            return await (value as (...words: unknown[]) => Promise<unknown>)(...words);
+          } finally {
+            await life?.thaw();
+            if (isList) this.#listing.delete(life);
+          }
+        };
+      },
+    });
+  }
+
+  #isList(script: string): boolean {
+    return this.#cluster.dialect.recognise(shellWords(script)) === 'list';
+  }
+
+  #beginList(life: Life | undefined): void {
+    const other = [...this.#listing].find((each) => each === life || !isHelpless(each, this.#cluster.clock.now()));
+    if (this.#listing.size > 0 && other !== undefined) {
+      this.violations.push(`${life?.name} asks for a listing while ${other.name} waits for one`);
+    }
+    this.#listing.add(life);
+  }
+}
+
+/** Dead, stopped, or stopped a moment ago, so that it does not know yet what has happened meanwhile. */
+function isHelpless(life: Life | undefined, now: number): boolean {
+  return life !== undefined && (life.isDead || life.isFrozen || now - life.thawedAt < 60_000);
+}

@@ -1,0 +1,3 @@
+import { testSeeds } from './property.js';
+
+testSeeds(1, 2);
