@@ -1,7 +1,7 @@
 import type { Transition } from '../process/transition.js';
 import { type CalcJobContext, queryContext } from './context.js';
 import { runCommand } from './run-command.js';
-import { settle } from './submit.js';
+import { settle } from './settle.js';
 
 /**
  * Carries out an intent to kill. A process that has no job on the computer ends at once; a submission whose outcome is

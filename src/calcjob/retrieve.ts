@@ -2,6 +2,7 @@ import path from 'node:path';
 import picomatch from 'picomatch';
 import type { RetrieveEntry } from '../config/job.js';
 import { WherryError } from '../errors.js';
+import { quote } from '../plugin/shell.js';
 import type { RemoteEntry } from '../plugin/transport.js';
 import type { Transition } from '../process/transition.js';
 import { mapBounded } from '../store/map-bounded.js';
@@ -23,6 +24,8 @@ export async function retrieve(context: CalcJobContext): Promise<Transition> {
   const { connection, row, job, repository, signal } = context;
   const directory = row.remote_directory;
   if (directory === null) throw new WherryError('internal', `process ${row.id} has no directory to retrieve from`);
+  const elsewhere = await adoption(context, directory);
+  if (elsewhere !== undefined) return elsewhere;
   const own: string[] = [ownFiles.exit, ownFiles.schedulerStdout, ownFiles.schedulerStderr];
   const entries: RetrieveEntry[] = [...job.retrieve, ...new Set([job.stdout, job.stderr])];
   const roots = [...new Set([...entries.map((entry) => rootOf(patternOf(entry))), ...own])];
@@ -57,6 +60,35 @@ export async function retrieve(context: CalcJobContext): Promise<Transition> {
           .execute();
       }
     },
+  };
+}
+
+/**
+ * A submission that was given up can be acted upon later than anybody waits for. Its job may have claimed the directory
+ * before that of the next attempt, which then has run nothing: the process follows the job that has.
+ * @returns undefined when the job that has ended is the one that ran
+ */
+async function adoption(context: CalcJobContext, directory: string): Promise<Transition | undefined> {
+  const { row, store, connection, signal } = context;
+  const attempts = await store.selectFrom('submissions').select('id').where('process_id', '=', row.id).limit(2).execute();
+  if (attempts.length < 2 || row.job_id === null) return undefined;
+  const claim = await connection.exec(`readlink ${quote(`${directory}/${ownFiles.claim}`)} || true`, {
+    timeout: deadlines.command,
+    signal,
+  });
+  const jobId = /^([\w.[\]-]{1,200})\n$/.exec(claim.stdout)?.[1];
+  if (jobId === undefined || jobId === 'unknown' || jobId === row.job_id) return undefined;
+  return {
+    to: 'waiting',
+    stage: 'update',
+    changes: {
+      job_id: jobId,
+      ...{ scheduler_state: null, scheduler_word: null, scheduler_reason: null, job_info: null },
+      checkpoint: writeState({}),
+      waiting_for: 'the scheduler',
+      waiting_since: context.now(),
+    },
+    events: [{ type: 'job.adopted', data: { jobId, insteadOf: row.job_id } }],
   };
 }
 

@@ -1,5 +1,6 @@
-import type { Store, StoreTransaction } from '../store/store.js';
-import type { ProcessRow } from '../store/tables.js';
+import { fenced, type Lease } from '../store/leases.js';
+import { fromJson, type Store, type StoreTransaction } from '../store/store.js';
+import type { ComputerRow, ProcessRow } from '../store/tables.js';
 import { rowsToSubmit } from './due-work.js';
 import type { LoadedComputer } from './loaded-computer.js';
 import { type PoolRoom, poolReason, poolRooms, takesOf } from './pools.js';
@@ -96,4 +97,19 @@ export async function refuseEntry(
   row: Pick<ProcessRow, 'id'>,
 ): Promise<string | undefined> {
   return poolReason(transaction, row.id, await poolRooms(transaction, computer.config));
+}
+
+/** Writes down what the next job waits for, where it has changed: whoever looks at the jobs that wait is told. */
+export async function writeThrottle(
+  store: Store,
+  lease: Lease,
+  computer: Pick<ComputerRow, 'id' | 'throttle'>,
+  reason: string | undefined,
+  at: number,
+): Promise<void> {
+  if (fromJson<{ reason: string }>(computer.throttle)?.reason === reason) return;
+  const throttle = reason === undefined ? null : JSON.stringify({ reason, since: at });
+  const write = (transaction: StoreTransaction) =>
+    transaction.updateTable('computers').set({ throttle }).where('id', '=', computer.id).execute();
+  await fenced(store, lease, write, { repeatable: true });
 }

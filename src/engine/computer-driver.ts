@@ -10,10 +10,10 @@ import type { Connection } from '../plugin/transport.js';
 import { callHooks } from '../process/hooks.js';
 import { runInProcess } from '../process/process-stack.js';
 import { amend, carryOut, type MovingRow, stateOf, type Transition } from '../process/transition.js';
-import { fenced, type Lease } from '../store/leases.js';
+import type { Lease } from '../store/leases.js';
 import { fromJson, type StoreTransaction } from '../store/store.js';
 import type { ComputerRow, ProcessRow } from '../store/tables.js';
-import { admit, refuseEntry } from './admission.js';
+import { admit, refuseEntry, writeThrottle } from './admission.js';
 import { ComputerPoll, stopDriving } from './computer-poll.js';
 import type { DriverTools } from './driver-tools.js';
 import { dueRows, killIntents, nextDueTime, unsettledRows } from './due-work.js';
@@ -22,8 +22,12 @@ import { type LoadedComputer, loadComputer } from './loaded-computer.js';
 import { noteSiteLimit } from './site-limit.js';
 import { knowsForeignJobs } from './throttle.js';
 
-/** Verbs in progress at once on one computer; the connection bounds their channels further. */
-const verbsAtOnce = 16;
+/**
+ * Most verbs in progress at once on one computer, so that neither submissions nor transfers keep the other from getting
+ * their turn, and how many must be free before more are looked for. The connection lets as many of them through as it
+ * has channels.
+ */
+const places = { submissions: 32, others: 32, refill: 8 } as const;
 /** Milliseconds after which an unconfirmed cancel is sent again. */
 const killAgainAfter = 15_000;
 
@@ -147,8 +151,8 @@ export class ComputerDriver {
   }
 
   async #startDue(isReachable: boolean, at: number): Promise<void> {
-    const room = verbsAtOnce - this.#working.size;
-    if (room <= 0) return;
+    const room = places.others - (this.#working.size - this.#submitting());
+    if (room < places.refill) return;
     const { draining_since } = this.#computer.row;
     const sending = draining_since === null ? ['upload'] : [];
     const stages = isReachable ? [...sending, 'retrieve', 'parse'] : ['parse'];
@@ -159,25 +163,14 @@ export class ComputerDriver {
   /** @returns when a limit may let more in, as far as that is known */
   async #startSubmissions(at: number): Promise<number | undefined> {
     const { store } = this.#tools;
-    const places = () => Math.max(0, verbsAtOnce - this.#working.size);
-    const submitting = [...this.#working.values()].filter((work) => work.stage === 'submit').length;
-    for (const row of await unsettledRows(store, this.computerId, at, places(), this.#busyWith())) this.#start(row);
-    if (places() === 0) return undefined;
-    const admission = await admit(store, this.#computer, at, places(), submitting, this.#busyWith());
+    const submitting = this.#submitting();
+    const room = () => Math.max(0, places.submissions - this.#submitting());
+    for (const row of await unsettledRows(store, this.computerId, at, room(), this.#busyWith())) this.#start(row);
+    if (room() === 0) return undefined;
+    const admission = await admit(store, this.#computer, at, room(), submitting, this.#busyWith());
     for (const row of admission.rows) this.#start(row);
-    await this.#writeThrottle(admission.reason, at);
+    await writeThrottle(store, this.lease, this.#computer.row, admission.reason, at);
     return admission.nextAt;
-  }
-
-  /** What keeps the next job from being submitted is seen by everybody who looks at the ones that wait. */
-  async #writeThrottle(reason: string | undefined, at: number): Promise<void> {
-    const { row } = this.#computer;
-    const shown = fromJson<{ reason: string }>(row.throttle)?.reason;
-    if (shown === reason) return;
-    const throttle = reason === undefined ? null : JSON.stringify({ reason, since: at });
-    const write = (transaction: StoreTransaction) =>
-      transaction.updateTable('computers').set({ throttle }).where('id', '=', row.id).execute();
-    await fenced(this.#tools.store, this.lease, write, { repeatable: true });
   }
 
   /** Does somebody wait to be submitted until the jobs that are not ours have been counted? */
@@ -187,6 +180,10 @@ export class ComputerDriver {
     return (
       limits.countForeignJobs && Number.isFinite(limits.maxQueued) && isWaiting && !knowsForeignJobs(this.#computer, at)
     );
+  }
+
+  #submitting(): number {
+    return [...this.#working.values()].filter((work) => work.stage === 'submit').length;
   }
 
   #busyWith(): ReadonlySet<number> {

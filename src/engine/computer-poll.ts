@@ -1,4 +1,5 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
+import { sql } from 'kysely';
 import { type Evidence, type QueuedRow, update } from '../calcjob/update.js';
 import { messageOf, WherryError } from '../errors.js';
 import type { JobInfo } from '../plugin/scheduler.js';
@@ -6,10 +7,11 @@ import type { Connection } from '../plugin/transport.js';
 import type { Transition } from '../process/transition.js';
 import { writeEvents } from '../store/events.js';
 import { fenced, type Lease } from '../store/leases.js';
+import type { StoreTransaction } from '../store/store.js';
 import { waitAfter } from './backoff.js';
 import { ComputerUnavailable } from './computer-unavailable.js';
 import type { DriverTools } from './driver-tools.js';
-import { hasQueuedRows, hasSubmissionSince, queuedJobIds, queuedRows } from './due-work.js';
+import { hasQueuedRows, queuedJobIds, queuedRows } from './due-work.js';
 import { countForeignJobs } from './foreign-jobs.js';
 import { gatherEvidence, listJobs } from './job-manager.js';
 import type { LoadedComputer } from './loaded-computer.js';
@@ -92,38 +94,34 @@ export class ComputerPoll {
   }
 
   async #poll(computer: LoadedComputer): Promise<void> {
-    const { store, queue, now } = this.#tools;
+    const { queue, now } = this.#tools;
     const { id } = computer.row;
     const { signal } = this.#stop;
     const began = now();
     try {
       const found = await queue.use(computer, signal, (connection) => this.#ask(computer, connection), 1);
       this.#failures = 0;
-      const at = now();
-      const { jobs, nextAt, foreign } = found;
-      // Jobs that were submitted meanwhile were not in this listing.
-      const more = await hasSubmissionSince(store, id, began);
-      await fenced(
-        store,
-        this.#lease,
-        async (transaction) => {
-          await transaction
-            .updateTable('computers')
-            .set({
-              poll_at: more ? null : nextAt,
-              ...(foreign === undefined ? {} : { foreign_jobs: foreign, foreign_at: at }),
-            })
-            .where('id', '=', id)
-            .execute();
-          await writeEvents(transaction, null, at, [
-            { type: 'computer.polled', computerId: id, data: { jobs, durationMs: at - began } },
-          ]);
-        },
-        { repeatable: true },
-      );
+      await this.#write(id, found, began);
     } catch (error) {
       await this.#failed(computer, error);
     }
+  }
+
+  async #write(id: number, { jobs, nextAt, foreign }: Findings, began: number): Promise<void> {
+    const at = this.#tools.now();
+    const counted = foreign === undefined ? {} : { foreign_jobs: foreign, foreign_at: at };
+    const write = async (transaction: StoreTransaction) => {
+      await transaction
+        .updateTable('computers')
+        // Taken away meanwhile: a job was submitted that was not in this listing.
+        .set({ poll_at: sql<number>`case when poll_at is null then null else ${nextAt} end`, ...counted })
+        .where('id', '=', id)
+        .execute();
+      await writeEvents(transaction, null, at, [
+        { type: 'computer.polled', computerId: id, data: { jobs, durationMs: at - began } },
+      ]);
+    };
+    await fenced(this.#tools.store, this.#lease, write, { repeatable: true });
   }
 
   async #ask(computer: LoadedComputer, connection: Connection): Promise<Findings> {
@@ -132,7 +130,7 @@ export class ComputerPoll {
     const { signal } = this.#stop;
     const context = { computer, connection, signal };
     const began = now();
-    await store.updateTable('computers').set({ polled_at: began }).where('id', '=', row.id).execute();
+    await store.updateTable('computers').set({ polled_at: began, poll_at: began }).where('id', '=', row.id).execute();
     const ids = await queuedJobIds(store, row.id);
     const listed = await listJobs(context, ids, limits.countForeignJobs);
     const foreign = limits.countForeignJobs ? await countForeignJobs(store, row.id, ids, listed) : undefined;
@@ -147,6 +145,7 @@ export class ComputerPoll {
       const at = now();
       await Promise.all(asked.map((queued) => this.#conclude(queued, evidence.get(queued.id) ?? {}, at)));
       jobs += asked.length;
+      if (asked.length < rows.length) nextAt = began;
       for (const queued of asked) nextAt = Math.min(nextAt, lookAt(queued, listed, at, limits.minPollInterval));
       if (rows.length < page) return { jobs, nextAt: Number.isFinite(nextAt) ? nextAt : at, foreign };
       signal.throwIfAborted();

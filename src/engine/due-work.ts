@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { sql } from 'kysely';
 import { type QueuedRow, queuedColumns } from '../calcjob/update.js';
 import type { Store, StoreTransaction } from '../store/store.js';
@@ -18,15 +19,23 @@ export async function dueRows(
   limit: number,
   except: ReadonlySet<number>,
 ): Promise<ProcessRow[]> {
-  const found: ProcessRow[] = [];
+  const found: Pick<ProcessRow, 'id' | 'priority' | 'due_at'>[] = [];
   for (const stage of stages) {
-    const rows = await ordered(store, computerId, stage, now)
-      .limit(limit + except.size)
-      .execute();
+    const query = ordered(store, computerId, stage, now).select(['id', 'priority', 'due_at']);
+    const rows = await query.limit(limit + except.size).execute();
     found.push(...rows.filter(({ id }) => !except.has(id)));
   }
   found.sort((a, b) => b.priority - a.priority || (a.due_at ?? 0) - (b.due_at ?? 0) || a.id - b.id);
-  return found.slice(0, limit);
+  return wholeRows(store, found.slice(0, limit));
+}
+
+/** Only those that are worked on next are read with their inputs. */
+async function wholeRows(store: Store, chosen: readonly { readonly id: number }[]): Promise<ProcessRow[]> {
+  if (chosen.length === 0) return [];
+  const ids = chosen.map(({ id }) => id);
+  const rows = await store.selectFrom('processes').selectAll().where('id', 'in', ids).execute();
+  const byId = new Map(rows.map((row) => [row.id, row]));
+  return ids.flatMap((id) => byId.get(id) ?? []);
 }
 
 /**
@@ -41,28 +50,30 @@ export async function rowsToSubmit(
   except: ReadonlySet<number>,
   fullPools: readonly string[],
 ): Promise<ProcessRow[]> {
-  let query = ordered(store, computerId, 'submit', now);
+  let query = ordered(store, computerId, 'submit', now).select('id');
   for (const pool of fullPools) {
     const takesNone = sql<boolean>`exists
       (select 1 from process_pools where process_id = processes.id and pool = ${pool} and amount = 0)`;
     query = query.where(takesNone);
   }
   const rows = await query.limit(limit + except.size).execute();
-  return rows.filter(({ id }) => !except.has(id)).slice(0, limit);
+  return wholeRows(store, rows.filter(({ id }) => !except.has(id)).slice(0, limit));
 }
 
 function ordered(store: Store, computerId: number, stage: string, now: number) {
-  return store
-    .selectFrom('processes')
-    .selectAll()
-    .where('computer_id', '=', computerId)
-    .where('stage', '=', stage)
-    .where('paused', '=', sql.lit(0))
-    .where('due_at', '<=', now)
-    .where('kill_requested_at', 'is', null)
-    .orderBy('priority', 'desc')
-    .orderBy('turn')
-    .orderBy('id');
+  return (
+    store
+      .selectFrom('processes')
+      .where('computer_id', '=', computerId)
+      .where('stage', '=', stage)
+      .where('paused', '=', sql.lit(0))
+      // The sign keeps the database from choosing the index by time, which would have to be sorted.
+      .where(sql<boolean>`+due_at <= ${now}`)
+      .where('kill_requested_at', 'is', null)
+      .orderBy('priority', 'desc')
+      .orderBy('turn')
+      .orderBy('id')
+  );
 }
 
 /**
@@ -79,17 +90,18 @@ export async function unsettledRows(
   const rows = await store
     .selectFrom('submissions')
     .innerJoin('processes', 'processes.id', 'submissions.process_id')
-    .selectAll('processes')
+    .select('processes.id')
     .distinct()
     .where('submissions.outcome', '=', sql.lit('intended'))
-    .where('processes.computer_id', '=', computerId)
+    // Found from the few submissions that are open, not from all that wait.
+    .where(sql<boolean>`+processes.computer_id = ${computerId}`)
     .where('processes.stage', '=', 'submit')
     .where('processes.due_at', '<=', now)
     .where('processes.paused', '=', 0)
     .where('processes.kill_requested_at', 'is', null)
     .orderBy('processes.due_at')
     .execute();
-  return rows.filter(({ id }) => !except.has(id)).slice(0, limit);
+  return wholeRows(store, rows.filter(({ id }) => !except.has(id)).slice(0, limit));
 }
 
 /**
@@ -98,44 +110,32 @@ export async function unsettledRows(
  * @param after the last id of the page before
  */
 export async function queuedRows(store: Store, computerId: number, after: number, limit: number): Promise<QueuedRow[]> {
+  return queued(store, computerId, after).select(queuedColumns).limit(limit).execute();
+}
+
+/** The scheduler's ids of the jobs of a computer, read a page at a time so that nothing else has to wait for long. */
+export async function queuedJobIds(store: Store, computerId: number): Promise<string[]> {
+  const ids: string[] = [];
+  for (let last = 0; ; await nextTurn()) {
+    const rows = await queued(store, computerId, last).select(['id', 'job_id']).limit(2_000).execute();
+    for (const { job_id } of rows) if (job_id !== null) ids.push(job_id);
+    last = rows.at(-1)?.id ?? last;
+    if (rows.length < 2_000) return ids;
+  }
+}
+
+function queued(store: Store, computerId: number, after: number) {
   return store
     .selectFrom('processes')
-    .select(queuedColumns)
     .where('computer_id', '=', computerId)
     .where('stage', '=', sql.lit('update'))
     .where('id', '>', after)
-    .orderBy('id')
-    .limit(limit)
-    .execute();
-}
-
-/** The jobs that the scheduler has of a computer. */
-export async function queuedJobIds(store: Store, computerId: number): Promise<string[]> {
-  const rows = await store
-    .selectFrom('processes')
-    .select('job_id')
-    .where('computer_id', '=', computerId)
-    .where('stage', '=', sql.lit('update'))
-    .execute();
-  return rows.map((row) => row.job_id).filter((id) => id !== null);
+    .orderBy('id');
 }
 
 /** Does the scheduler have a job of this computer? */
 export async function hasQueuedRows(store: Store, computerId: number): Promise<boolean> {
-  return (await queuedRows(store, computerId, 0, 1)).length > 0;
-}
-
-/** Was a job of this computer submitted at this time or later? */
-export async function hasSubmissionSince(store: Store, computerId: number, since: number): Promise<boolean> {
-  const row = await store
-    .selectFrom('processes')
-    .select('id')
-    .where('computer_id', '=', computerId)
-    .where('stage', '=', sql.lit('update'))
-    .where('stage_since', '>=', since)
-    .limit(1)
-    .executeTakeFirst();
-  return row !== undefined;
+  return (await queued(store, computerId, 0).select('id').limit(1).execute()).length > 0;
 }
 
 /** Living processes that somebody wants killed. */

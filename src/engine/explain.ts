@@ -1,4 +1,4 @@
-import { waitingForUnknown } from '../calcjob/submit.js';
+import { waitingForUnknown } from '../calcjob/settle.js';
 import { isTerminal } from '../process/states.js';
 import { stateOf } from '../process/transition.js';
 import { fromJson, type Store } from '../store/store.js';

@@ -1,5 +1,5 @@
 import { readState } from '../calcjob/context.js';
-import { waitingForUnknown } from '../calcjob/submit.js';
+import { waitingForUnknown } from '../calcjob/settle.js';
 import { messageOf } from '../errors.js';
 import type { Store } from '../store/store.js';
 import type { ComputerRow, ProcessRow } from '../store/tables.js';

@@ -1,0 +1,104 @@
+import { CompiledQuery } from 'kysely';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import {
+  computersWithWork,
+  dueRows,
+  hasQueuedRows,
+  killIntents,
+  nextDueTime,
+  queuedJobIds,
+  queuedRows,
+  rowsToSubmit,
+  unsettledRows,
+} from '../../../src/engine/due-work.js';
+import type { LoadedComputer } from '../../../src/engine/loaded-computer.js';
+import { allowance } from '../../../src/engine/throttle.js';
+import type { Store } from '../../../src/store/store.js';
+import { insertProcess } from '../process/stored-process.js';
+import { type TemporaryStore, temporaryStore } from '../store/temporary-store.js';
+import { FakeTransport, loadedComputer } from './fake-computer.js';
+
+const now = 1_000;
+const none = new Set<number>();
+
+describe('the work of a computer', () => {
+  let rig: TemporaryStore;
+  let computer: LoadedComputer;
+  beforeEach(async () => {
+    rig = await temporaryStore();
+    computer = await loadedComputer(rig.store, new FakeTransport());
+  });
+  afterEach(() => rig[Symbol.asyncDispose]());
+
+  /** Every question that drivers ask again and again. */
+  const questions: Record<string, (store: Store) => Promise<unknown>> = {
+    'rows that are due': (store) => dueRows(store, 1, ['upload', 'retrieve', 'parse'], now, 8, none),
+    'rows to submit': (store) => rowsToSubmit(store, 1, now, 8, none, ['licence']),
+    'unsettled rows': (store) => unsettledRows(store, 1, now, 8, none),
+    'rows in the queue': (store) => queuedRows(store, 1, 0, 500),
+    'ids of jobs': (store) => queuedJobIds(store, 1),
+    'is there a job in the queue': (store) => hasQueuedRows(store, 1),
+    'wishes to kill': (store) => killIntents(store, 1),
+    'the next due time': (store) => nextDueTime(store, 1, now),
+    'computers with work': (store) => computersWithWork(store),
+    'what the limits allow': (store) =>
+      allowance(store, { ...computer, limits: { ...computer.limits, maxQueued: 2, maxRunning: 2 } }, now),
+  };
+
+  it.each(Object.keys(questions))('is found by an index of living rows alone: %s', async (name) => {
+    const asked: { sql: string; parameters: readonly unknown[] }[] = [];
+    const store = rig.store.withPlugin({
+      transformQuery: ({ node, queryId }) => {
+        void queryId;
+        const { sql: text, parameters } = rig.store.getExecutor().compileQuery(node, queryId);
+        asked.push({ sql: text, parameters });
+        return node;
+      },
+      transformResult: async ({ result }) => result,
+    });
+    // A history, and enough that waits, for the database to choose a plan by.
+    for (let index = 0; index < 20; index++)
+      await insertProcess(rig.store, { computer_id: 1, stage: null, ended_at: 1, state: 'finished' });
+    await questions[name]?.(store);
+    expect(asked.length).toBeGreaterThan(0);
+    for (const query of asked) {
+      const explained = CompiledQuery.raw(`explain query plan ${query.sql}`, [...query.parameters]);
+      const plan = await rig.store.executeQuery<{ detail: string }>(explained);
+      const steps = plan.rows.map(({ detail }) => detail);
+      const scans = steps.filter((step) =>
+        /^SCAN (processes|submissions)(?! USING COVERING INDEX submissions_open)/.test(step),
+      );
+      expect(scans, `${query.sql}\n${steps.join('\n')}`).toEqual([]);
+      // Sorted is only what is few: open submissions.
+      if (name !== 'unsettled rows') expect(steps.join('\n'), query.sql).not.toMatch('TEMP B-TREE');
+      else expect(steps[0]).toMatch('submissions_open');
+      for (const step of steps.filter((line) => /^SEARCH processes/.test(line)))
+        expect(step).toMatch(/processes_(work|order|queue|kill)|INTEGER PRIMARY KEY/);
+    }
+  });
+
+  it('of a computer whose processes are all paused or ended is none, unless a job is in its queue', async () => {
+    await insertProcess(rig.store, { computer_id: computer.row.id, paused: 1 });
+    await insertProcess(rig.store, { computer_id: computer.row.id, stage: null, ended_at: 1, state: 'finished' });
+    expect(await computersWithWork(rig.store)).toEqual([]);
+    const queued = await insertProcess(rig.store, { computer_id: computer.row.id, paused: 1, stage: 'update' });
+    expect(await computersWithWork(rig.store)).toEqual([computer.row.id]);
+    await rig.store.updateTable('processes').set({ stage: 'retrieve' }).where('id', '=', queued.id).execute();
+    expect(await computersWithWork(rig.store)).toEqual([]);
+    await rig.store.updateTable('processes').set({ kill_requested_at: 1 }).where('id', '=', queued.id).execute();
+    expect(await computersWithWork(rig.store)).toEqual([computer.row.id]);
+  });
+
+  it('that is due comes by priority, then the longest due first, over all stages', async () => {
+    const id = computer.row.id;
+    const rows = [
+      await insertProcess(rig.store, { computer_id: id, stage: 'upload', due_at: 3 }),
+      await insertProcess(rig.store, { computer_id: id, stage: 'retrieve', due_at: 2 }),
+      await insertProcess(rig.store, { computer_id: id, stage: 'parse', due_at: 9, priority: 5 }),
+      await insertProcess(rig.store, { computer_id: id, stage: 'upload', due_at: 1 }),
+      await insertProcess(rig.store, { computer_id: id, stage: 'submit', due_at: 1 }),
+    ];
+    const found = await dueRows(rig.store, id, ['upload', 'retrieve', 'parse'], now, 3, new Set([rows[3]?.id ?? 0]));
+    expect(found.map((row) => row.id)).toEqual([rows[2]?.id, rows[1]?.id, rows[0]?.id]);
+  });
+});
