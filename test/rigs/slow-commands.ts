@@ -1,4 +1,4 @@
-import { chmod, mkdir, rm, stat, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { quote } from '../../src/plugin/shell.js';
 
@@ -9,13 +9,17 @@ export interface SlowCommands {
   hold(command: string): Promise<void>;
   /** Has a held command done its work? */
   held(command: string): Promise<boolean>;
-  /** Later calls are ordinary again. */
+  /** The calls of this command, those to come as well, do not go on before they are released. */
+  hang(command: string): Promise<void>;
+  /** How many calls hung at least for a moment. */
+  hung(command: string): Promise<number>;
+  /** Calls go on, and later ones are ordinary again. */
   release(command: string): Promise<void>;
 }
 
 /**
  * Stands before real commands on the PATH: a held one does its work and then keeps its reply, so that a test can break
- * things between the deed and the answer.
+ * things between the deed and the answer; one that hangs does not even begin.
  */
 export async function slowCommands(base: string, commands: readonly string[], realPath: string): Promise<SlowCommands> {
   const directory = path.join(base, 'slow-commands');
@@ -25,6 +29,8 @@ export async function slowCommands(base: string, commands: readonly string[], re
     const script = [
       '#!/bin/sh',
       `PATH=${quote(realPath)}`,
+      `if [ -e ${quote(file(command, 'hang'))} ]; then echo >> ${quote(file(command, 'hung'))}; fi`,
+      `while [ -e ${quote(file(command, 'hang'))} ]; do sleep 0.1; done`,
       `reply=$(${quote(command)} "$@"); code=$?`,
       `if [ -e ${quote(file(command, 'hold'))} ]; then : > ${quote(file(command, 'held'))}; sleep 3; fi`,
       `[ -z "$reply" ] || printf '%s\\n' "$reply"`,
@@ -47,6 +53,12 @@ export async function slowCommands(base: string, commands: readonly string[], re
       await writeFile(file(command, 'hold'), '');
     },
     held: (command) => exists(file(command, 'held')),
-    release: (command) => rm(file(command, 'hold'), { force: true }),
+    hang: (command) => writeFile(file(command, 'hang'), ''),
+    async hung(command) {
+      return (await exists(file(command, 'hung'))) ? (await readFile(file(command, 'hung'))).length : 0;
+    },
+    async release(command) {
+      for (const what of ['hold', 'hang']) await rm(file(command, what), { force: true });
+    },
   };
 }

@@ -22,6 +22,9 @@ export const partitions = {
   small: 'small',
   down: 'down',
   private: 'priv',
+  /** Its jobs are requeued when one of `urgent` needs their place. */
+  spare: 'spare',
+  urgent: 'urgent',
 } as const;
 
 const lines = (settings: Readonly<Record<string, string | number>>) =>
@@ -56,6 +59,8 @@ export function slurmConfiguration(layout: SlurmLayout): string {
     MpiDefault: 'none',
     SchedulerParameters: 'bf_interval=1,sched_interval=1,batch_sched_delay=0,sched_max_job_start=100',
     EnforcePartLimits: 'ALL',
+    PreemptType: 'preempt/partition_prio',
+    PreemptMode: 'REQUEUE',
     JobAcctGatherType: 'jobacct_gather/linux',
     JobAcctGatherFrequency: 1,
     KillWait: 2,
@@ -93,12 +98,15 @@ export function slurmConfiguration(layout: SlurmLayout): string {
 function partitionLines(nodes: readonly string[]): string[] {
   const last = nodes.at(-1) ?? '';
   const first = nodes.slice(0, 2).join(',');
+  const short = `Nodes=${last} MaxTime=00:05:00 State=UP`;
   return [
     `PartitionName=${partitions.default} Nodes=${first} Default=YES DefaultTime=00:10:00 MaxTime=01:00:00 State=UP`,
     `PartitionName=${partitions.long} Nodes=${nodes.join(',')} DefaultTime=01:00:00 MaxTime=7-00:00:00 State=UP`,
     `PartitionName=${partitions.small} Nodes=${last} MaxTime=00:05:00 MaxNodes=1 State=UP`,
     `PartitionName=${partitions.down} Nodes=${last} State=DOWN`,
     `PartitionName=${partitions.private} Nodes=${last} AllowGroups=root State=UP`,
+    `PartitionName=${partitions.spare} ${short} PriorityTier=1 PreemptMode=REQUEUE`,
+    `PartitionName=${partitions.urgent} ${short} PriorityTier=10 PreemptMode=OFF`,
   ];
 }
 

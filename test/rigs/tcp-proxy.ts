@@ -13,8 +13,10 @@ export interface TcpProxy extends AsyncDisposable {
   readonly port: number;
   /** Bytes that went towards the target and back since the start. */
   readonly bytes: Readonly<Record<Direction, number>>;
-  /** Connections accepted so far. */
+  /** Connections accepted so far, those that were then refused among them. */
   connections(): number;
+  /** When each of them came, in milliseconds since the epoch. */
+  connectedAt(): readonly number[];
   /** Breaks all connections at once; new ones are accepted. */
   cut(): void;
   /** Lets nothing through, without any sign to either side. */
@@ -37,7 +39,7 @@ export async function startProxy(options: ProxyOptions): Promise<TcpProxy> {
   const delay = options.delayMs ?? 0;
   let refused = false;
   let stalled = false;
-  let accepted = 0;
+  const accepted: number[] = [];
   let watcher: ((direction: Direction, bytes: number) => void) | undefined;
 
   const cut = () => {
@@ -73,7 +75,7 @@ export async function startProxy(options: ProxyOptions): Promise<TcpProxy> {
   };
 
   const server = createServer({ allowHalfOpen: true }, (client) => {
-    accepted++;
+    accepted.push(Date.now());
     if (refused) {
       client.resetAndDestroy();
       return;
@@ -101,7 +103,8 @@ export async function startProxy(options: ProxyOptions): Promise<TcpProxy> {
   return {
     port: address.port,
     bytes,
-    connections: () => accepted,
+    connections: () => accepted.length,
+    connectedAt: () => accepted,
     cut,
     stall() {
       stalled = true;

@@ -1,0 +1,63 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { ComputerRow, ProcessRow } from '../../../src/store/tables.js';
+import { type Cluster, startCluster } from '../../rigs/cluster.js';
+import { type SlowCommands, slowCommands } from '../../rigs/slow-commands.js';
+import { type Sshd, startSshd } from '../../rigs/sshd.js';
+import { until } from '../../rigs/until.js';
+
+const searchPath = '/usr/local/bin:/usr/bin:/bin';
+
+describe('squeue hangs on one computer', () => {
+  let base: string;
+  let cluster: Cluster;
+  let slow: SlowCommands;
+  let hanging: Sshd;
+
+  beforeAll(async () => {
+    base = await mkdtemp(path.join(tmpdir(), 'wherry-slow-'));
+    slow = await slowCommands(base, ['squeue'], searchPath);
+    cluster = await startCluster({ slurm: { accounting: false } });
+    hanging = await startSshd({
+      environment: { ...cluster.slurm.environment, PATH: `${slow.directory}:${searchPath}` },
+    });
+  });
+  afterAll(async () => {
+    await slow?.release('squeue');
+    await hanging?.stop();
+    await cluster?.[Symbol.asyncDispose]();
+    if (base !== undefined) await rm(base, { recursive: true, force: true });
+  });
+
+  const submitMany = (computer: ComputerRow, count: number) =>
+    Promise.all(Array.from({ length: count }, () => cluster.submit(computer, { command: ['true'] })));
+  const rowsOf = (rows: readonly ProcessRow[]) => Promise.all(rows.map(({ id }) => cluster.row(id)));
+
+  it('others go on, and so does all of it but the listing', async () => {
+    const computer = await cluster.addCluster('hanging', {
+      connection: { ...hanging.connection },
+    });
+    await slow.hang('squeue');
+    const stuck = await submitMany(computer, 3);
+    const fluent = await submitMany(cluster.computer, 10);
+    let late: ProcessRow[] = [];
+    const script = async () => {
+      await until(async () => (await slow.hung('squeue')) > 0, { what: 'a listing that hangs', timeout: 30_000 });
+      const others = async () => (await rowsOf(fluent)).every(({ ended_at }) => ended_at !== null);
+      await until(others, { what: 'the jobs of the other computer to end', timeout: 30_000 });
+      // Here too new jobs get as far as the queue.
+      late = await submitMany(computer, 2);
+      const queued = async () => (await rowsOf(late)).every(({ stage }) => stage === 'update');
+      await until(queued, { what: 'new jobs in the queue of the computer whose listing hangs', timeout: 30_000 });
+      expect((await rowsOf(stuck)).map(({ stage }) => stage)).toEqual(['update', 'update', 'update']);
+      // Questions do not pile up.
+      expect(await slow.hung('squeue')).toBe(1);
+      await slow.release('squeue');
+    };
+    const [ended] = await Promise.all([cluster.drive([...stuck, ...fluent], { timeout: 100_000 }), script()]);
+    const last = await cluster.drive(late);
+    expect(new Set([...ended, ...last].map(({ exit_status }) => exit_status))).toEqual(new Set([0]));
+  });
+});
