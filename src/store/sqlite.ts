@@ -23,19 +23,8 @@ const patience = 20_000;
  * Kysely's dialect over the built-in-style SQLite interface. WAL lets readers and one writer work at once;
  * `synchronous = FULL` makes what is committed survive a loss of power (see `repeatableTransaction` for what need not).
  */
-export function sqliteDialect(file: string): Dialect {
-  const database = new DatabaseSync(file);
-  try {
-    database.exec('pragma busy_timeout = 2000');
-    database.exec('pragma journal_mode = wal');
-    database.exec('pragma synchronous = full');
-    database.exec('pragma foreign_keys = on');
-    // From here on we wait ourselves: SQLite would stop the whole program, and for ever where the other writer is in it.
-    database.exec('pragma busy_timeout = 0');
-  } catch (error) {
-    database.close();
-    throw error;
-  }
+export async function sqliteDialect(file: string): Promise<Dialect> {
+  const database = await whenFree(async () => open(file));
   const config = { database: { close: () => database.close(), prepare: preparing(database) } };
   const dialect = new SqliteDialect(config);
   return {
@@ -44,6 +33,22 @@ export function sqliteDialect(file: string): Dialect {
     createQueryCompiler: () => dialect.createQueryCompiler(),
     createDriver: () => new WritingTransactions(config, () => database.isTransaction),
   };
+}
+
+/** Errors: SQLITE_BUSY while another program makes this very file. */
+function open(file: string): Database {
+  const database = new DatabaseSync(file);
+  try {
+    // We wait ourselves: SQLite would stop the whole program, and for ever where the other writer is in it.
+    database.exec('pragma busy_timeout = 0');
+    database.exec('pragma journal_mode = wal');
+    database.exec('pragma synchronous = full');
+    database.exec('pragma foreign_keys = on');
+    return database;
+  } catch (error) {
+    database.close();
+    throw error;
+  }
 }
 
 /** Statements that are kept prepared; the engine says the same few again and again. */

@@ -15,7 +15,7 @@ export type StoreTransaction = Transaction<Tables>;
 export async function openStore(file: string): Promise<Store> {
   let store: Store;
   try {
-    store = new Kysely<Tables>({ dialect: sqliteDialect(file) });
+    store = new Kysely<Tables>({ dialect: await sqliteDialect(file) });
   } catch (error) {
     throw new WherryError('store-failed', `cannot open the database ${file}: ${messageOf(error)}`, {
       hint: 'check that the folder exists, is yours and has space left',

@@ -1,11 +1,13 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { DatabaseSync } from '@photostructure/sqlite';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { migrations } from '../../../src/store/migrations.js';
 import { fromJson, openStore, type Store } from '../../../src/store/store.js';
 import { insertProcess } from '../process/stored-process.js';
+import { temporaryStore } from './temporary-store.js';
 
 describe('opening a store', () => {
   let directory: string;
@@ -103,6 +105,26 @@ describe('opening a store', () => {
   it('opens one new file many times at once', async () => {
     const stores = await Promise.all(Array.from({ length: 5 }, opened));
     for (const store of stores) expect((await steps(store)).map((row) => row.name)).toEqual(Object.keys(migrations));
+  });
+});
+
+describe('opening a store that another program is just making', () => {
+  it('waits for it, and everything else in this program goes on', async () => {
+    await using rig = await temporaryStore();
+    const file = path.join(rig.directory, 'new.sqlite');
+    const maker = new DatabaseSync(file);
+    maker.exec('begin exclusive');
+    const progress = { ended: false };
+    const opening = openStore(file).finally(() => {
+      progress.ended = true;
+    });
+    for (let turn = 0; turn < 200; turn++) await nextTurn();
+    expect(progress.ended).toBe(false);
+    maker.exec('commit');
+    maker.close();
+    const store = await opening;
+    expect(await store.selectFrom('processes').selectAll().execute()).toEqual([]);
+    await store.destroy();
   });
 });
 
