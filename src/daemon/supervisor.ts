@@ -125,10 +125,11 @@ export class Supervisor {
     this.#waiting.clear();
   }
 
-  /** Workers take their share of the computers at once when one of them has ended, and leave it to one that starts. */
+  /** When one has ended, the others take its computers at once; a share is kept only for one that is quite new. */
   #tellCount(): void {
-    const sharing = [...this.#places.values()].filter(({ running, state }) => running && state !== 'draining');
-    for (const place of sharing) if (place.state === 'ready') place.tell({ type: 'workers', count: sharing.length });
+    const ready = [...this.#places.values()].filter(({ state }) => state === 'ready');
+    const coming = [...this.#places.values()].filter(({ state, restarts }) => state === 'starting' && restarts === 0);
+    for (const place of ready) place.tell({ type: 'workers', count: ready.length + coming.length });
   }
 
   #afterEnd(place: WorkerPlace): void {

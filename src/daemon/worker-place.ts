@@ -58,6 +58,10 @@ export class WorkerPlace {
     return this.#earlyEnds;
   }
 
+  get restarts(): number {
+    return Math.max(0, this.#restarts);
+  }
+
   get lastEnd(): WorkerEnd | null {
     return this.#lastEnd;
   }
@@ -156,7 +160,7 @@ export class WorkerPlace {
       startedAt: running ? isoTime(this.#startedAt) : null,
       heartbeatAt: running && this.#heartbeat !== null ? isoTime(this.#heard) : null,
       heartbeat: this.#heartbeat,
-      restarts: Math.max(0, this.#restarts),
+      restarts: this.restarts,
       nextStartAt: this.#nextStart === undefined ? null : isoTime(this.#nextStart),
       lastEnd: this.#lastEnd,
     };

@@ -73,6 +73,8 @@ process.on('message', (message: ToWorker) => {
   else workers = message.count;
 });
 process.once('disconnect', orphaned);
+// The supervisor may have died while this program was being loaded, when nobody listened yet.
+if (!process.connected) orphaned();
 process.on('SIGTERM', () => drain(stopTimeout));
 // A terminal sends these to the supervisor too, which drains its workers in its own way.
 for (const name of ['SIGINT', 'SIGHUP'] as const) process.on(name, () => undefined);

@@ -232,6 +232,8 @@ describe('the number of workers', () => {
     children[1]?.end(null, 'SIGKILL');
     expect(told()[0]).toEqual({ type: 'workers', count: 1 });
     vi.advanceTimersByTime(250);
+    expect(children).toHaveLength(3);
+    expect(told()[0]).toEqual({ type: 'workers', count: 1 });
     last().ready();
     expect(told()).toEqual([2, 2, 2].map((count) => ({ type: 'workers', count })));
   });
