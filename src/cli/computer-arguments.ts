@@ -21,7 +21,9 @@ export const computerOptions = {
   mpirun: text('words put before a parallel command, such as "srun -n {totalTasks}"'),
   prepend: text('shell lines before the command of every job'),
   append: text('shell lines behind the command of every job'),
-  limit: texts('KEY=VALUE: maxQueued, submitPerMinute, minPollInterval, safeOpenInterval, maxChannels'),
+  limit: texts(
+    'KEY=VALUE: maxQueued, maxRunning, submitPerMinute, countForeignJobs, minPollInterval, … (docs/limits.md)',
+  ),
 } as const satisfies Record<string, Options>;
 
 /** What the parser made of `computerOptions`. */
