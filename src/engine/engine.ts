@@ -176,7 +176,8 @@ export class Engine implements AsyncDisposable {
         if (next !== undefined) times.push(next);
       } catch (error) {
         await this.#dismiss(driver, messageOf(error));
-        await this.#cannotDrive(driver.computerId, error);
+        const isTaken = error instanceof WherryError && error.code === 'lease-lost';
+        if (!isTaken) await this.#cannotDrive(driver.computerId, error);
       }
     }
     return times.length === 0 ? undefined : Math.min(...times);
