@@ -69,6 +69,10 @@ async function ask(context: CalcJobContext, submission: SubmissionRow): Promise<
     jobName: submission.job_name,
     directory,
   });
+  // Whoever slept between the intent and now may have been taken over, and its submission for one that never was.
+  if (context.now() - submission.intended_at > mostDelay) {
+    throw await unknown(context, submission, `the submission of process ${row.id} was not sent in time`);
+  }
   let result: ExecResult;
   try {
     result = await connection.exec(submitScript(command, script, ending, ownFiles.marker(submission.attempt)), {
@@ -85,6 +89,9 @@ async function ask(context: CalcJobContext, submission: SubmissionRow): Promise<
   }
   return readReply(context, result);
 }
+
+/** Milliseconds after its intent by which a submission is sent or never: all it does is over when it is settled. */
+const mostDelay = 30_000;
 
 /** What a connection says instead of beginning a command. */
 const neverRan: ReadonlySet<string> = new Set(['back-pressure', 'file-missing', 'unsafe-path']);
