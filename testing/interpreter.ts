@@ -61,12 +61,21 @@ function submission(cluster: SimulatedCluster, text: string, input: CommandInput
   return { operation: 'submit', subject: subjectOf(name), changes: true, run };
 }
 
-/** The look at a marker, and at the exit files of many jobs. */
+/** The look at a marker, at a claim, and at the exit files of many jobs. */
 function fileCommand(cluster: SimulatedCluster, text: string, input: CommandInput): KnownCommand | undefined {
   if (/^cat .* 2>\/dev\/null \|\| true$/.test(text)) {
     const path = shellWords(text)[1] ?? '';
     const run = () => printed(cluster.files.text(path) ?? '');
     return { operation: 'marker', subject: path.split('/').at(-1) ?? '', changes: false, run };
+  }
+  if (/^readlink .* \|\| true$/.test(text)) {
+    const target = cluster.files.linkTarget(shellWords(text)[1] ?? '');
+    return {
+      operation: 'read',
+      subject: '',
+      changes: false,
+      run: () => printed(target === undefined ? '' : `${target}\n`),
+    };
   }
   if (text !== 'exec sh -s') return undefined;
   const run = () =>

@@ -70,7 +70,12 @@ export async function retrieve(context: CalcJobContext): Promise<Transition> {
  */
 async function adoption(context: CalcJobContext, directory: string): Promise<Transition | undefined> {
   const { row, store, connection, signal } = context;
-  const attempts = await store.selectFrom('submissions').select('id').where('process_id', '=', row.id).limit(2).execute();
+  const attempts = await store
+    .selectFrom('submissions')
+    .select('id')
+    .where('process_id', '=', row.id)
+    .limit(2)
+    .execute();
   if (attempts.length < 2 || row.job_id === null) return undefined;
   const claim = await connection.exec(`readlink ${quote(`${directory}/${ownFiles.claim}`)} || true`, {
     timeout: deadlines.command,

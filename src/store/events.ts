@@ -19,6 +19,7 @@ export interface EventData {
   'job.submission-unknown': { attempt: number; jobName: string; message: string };
   'job.absent': { attempt: number; jobName: string };
   'job.state': { jobId: string; from: string | null; to: string; word: string; reason?: string };
+  'job.adopted': { jobId: string; insteadOf: string };
   'job.ended': { jobId: string; state: string; source: string };
   'computer.opened': { durationMs: number };
   'computer.closed': { reason: string };

@@ -19,7 +19,7 @@ const present = new AsyncLocalStorage<Life>();
 
 /**
  * The life of one driver. From its death on nothing that it does reaches the store or the computer; while it is frozen
- * (as by SIGSTOP) it learns nothing, and goes on as if no time had passed.
+ * (as by SIGSTOP) nothing that it waits for comes to it, and then it goes on as if no time had passed.
  */
 export class Life {
   readonly name: string;
@@ -101,7 +101,6 @@ export class Life {
       transformResult: async ({ result, queryId }) => {
         const node = asked.get(queryId);
         if (node !== undefined) this.#leasehold.watch(this.name, node, result);
-        if (this.#frozen !== undefined) await this.thaw();
         return result;
       },
     };

@@ -20,15 +20,15 @@ interface Announced {
  * Looks at what goes on at random moments: nothing waits without a reason, and nothing is forgotten. Resolves when all
  * processes have ended. Errors: an Error when they do not.
  */
-export async function watch(world: World, { seed }: Plan, wrong: string[]): Promise<void> {
+export async function watch(world: World, { seed }: Plan, wrong: string[], over: AbortSignal): Promise<void> {
   const { clock } = world;
   const random = seededRandom(seed + 2);
   const began = clock.now();
   const announced = new Map<number, Announced>();
-  for (let number = 1; await isAnyAlive(world); number++) {
+  for (let number = 1; !over.aborted && (await isAnyAlive(world)); number++) {
     if (clock.now() - began > patience) throw new Error(`not ended in time: ${JSON.stringify(await livingOf(world))}`);
     if (number % 3 === 0) for (const row of await livingOf(world)) await look(world, row, announced, wrong);
-    await clock.sleep(clock.now() + 5_000 + random() * Math.min(60_000, 8_000 * number));
+    await clock.sleep(clock.now() + 5_000 + random() * Math.min(60_000, 8_000 * number), over);
   }
 }
 
@@ -64,7 +64,7 @@ async function look(world: World, row: ProcessRow, announced: Map<number, Announ
   const seen = JSON.stringify([row, polled_at, opened_at]);
   const before = announced.get(row.id);
   if (before !== undefined && before.seen === seen) {
-    if (now > before.by + slack) wrong.push(`${about} is forgotten: ${waitingFor}, next ${next} at ${nextAt}`);
+    if (now > before.by + slack) throw new Error(`${about} is forgotten: ${waitingFor}, next ${next} at ${nextAt}`);
     return;
   }
   announced.set(row.id, { by: nextAt === null ? Number.POSITIVE_INFINITY : Date.parse(nextAt), seen });

@@ -67,6 +67,27 @@ export interface Plan {
   readonly faults: readonly FaultRule[];
 }
 
+/** One driver, one job, and nothing goes wrong: tests add what they are about. */
+export const calm: Plan = {
+  seed: 1,
+  dialect: slurmDialect,
+  jobs: [{ seconds: 30, exitCode: 0 }],
+  drivers: [{ name: 'worker', begins: 0, fates: [], heartbeat: 20_000 }],
+  acts: [],
+  foreign: [],
+  maxQueued: 10,
+  maxChannels: 4,
+  submitPerMinute: undefined,
+  safeOpenInterval: 0,
+  minPollInterval: 30_000,
+  maxSubmitted: Number.POSITIVE_INFINITY,
+  longestWait: 20_000,
+  forgetAfter: 300_000,
+  skew: 0,
+  slots: 1000,
+  faults: [],
+};
+
 /** How chance is asked. */
 export interface Dice {
   readonly random: () => number;

@@ -36,7 +36,7 @@ async function carryOut(world: World, plan: Plan, wrong: string[]): Promise<void
   const over = new AbortController();
   const { signal } = over;
   const everybody = [
-    watch(world, plan, wrong).finally(() => over.abort()),
+    watch(world, plan, wrong, signal).finally(() => over.abort()),
     act(world, plan, signal),
     lookAfter(world, signal),
     submitByHand(world, plan, signal),

@@ -48,6 +48,8 @@ export function troubles(scheduler: string, { whole, oneOf }: Dice): FaultRule[]
     { on: ['submit', 'kill'], fault: { kind: 'hang', executes: 'at-once' } },
     { on: ['submit', 'kill'], fault: { kind: 'hang', executes: 'never' } },
     { on: ['submit', 'upload'], fault: { kind: 'hang', executes: 30_000 } },
+    // Long after anybody waits for it: the next attempt has been made by then.
+    { on: 'submit', fault: { kind: 'hang', executes: whole(150_000, 600_000) } },
     { on: ['submit', 'upload'], fault: { kind: 'cut', bytes: whole(0, 2_500), of: 'request' } },
     { on: 'submit', fault: { kind: 'cut', bytes: whole(0, 40), of: 'reply' } },
     { on: ['marker', 'find', 'list', 'accounting', 'exit-files'], fault: { kind: 'hang', executes: 'never' } },

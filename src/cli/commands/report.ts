@@ -46,6 +46,8 @@ const sentences: Sentences = {
   'job.submission-unknown': ({ message }) => `submission unknown: ${message}`,
   'job.absent': ({ jobName }) => `${jobName} never arrived`,
   'job.state': ({ to, word, reason }) => `job ${to} (${word}${reason === undefined ? '' : `: ${reason}`})`,
+  'job.adopted': ({ jobId, insteadOf }) =>
+    `job ${jobId} of an earlier submission runs in its directory, not ${insteadOf}`,
   'job.ended': ({ state, source }) => `job ended: ${state} (says the ${source})`,
 };
 
