@@ -165,7 +165,6 @@ function accepted(context: CalcJobContext, submission: SubmissionRow, jobId: str
         .updateTable('computers')
         .set({
           poll_at: null,
-          site_limit: null,
           turn: sql<number>`case when turn < ${row.turn} then ${row.turn} else turn end`,
         })
         .where('id', '=', row.computer_id)

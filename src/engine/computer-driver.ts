@@ -19,7 +19,7 @@ import type { DriverTools } from './driver-tools.js';
 import { dueRows, killIntents, nextDueTime, unsettledRows } from './due-work.js';
 import { consequenceOf, type FailedRow } from './failure.js';
 import { type LoadedComputer, loadComputer } from './loaded-computer.js';
-import { noteSiteLimit } from './site-limit.js';
+import { noteAcceptance, noteSiteLimit } from './site-limit.js';
 import { knowsForeignJobs } from './throttle.js';
 
 /**
@@ -241,6 +241,9 @@ export class ComputerDriver {
         );
         if (transition === undefined) return;
         current = await this.#carryOut(row, transition);
+        if (current.stage === 'update') {
+          await noteAcceptance(this.#tools.store, this.lease, this.#computer.row, this.#tools.now());
+        }
         // Reading what was brought needs nothing but the row.
         const isFree = current.paused === 0 && current.kill_requested_at === null && !signal.aborted;
         if (current.stage === 'parse' && isFree) await this.#carryOut(current, parse(current));

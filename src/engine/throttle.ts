@@ -2,6 +2,7 @@ import { sql } from 'kysely';
 import type { Store } from '../store/store.js';
 import type { LoadedComputer } from './loaded-computer.js';
 import { siteLimitOf } from './site-limit.js';
+import { standingJobs } from './standing-jobs.js';
 
 /** How many more jobs may be submitted now, why not more, and when there may be more as far as that is known. */
 export interface Allowance {
@@ -18,7 +19,7 @@ export interface Allowance {
 export async function allowance(store: Store, computer: LoadedComputer, now: number): Promise<Allowance> {
   const limits = [
     draining(computer),
-    site(computer, now),
+    await site(store, computer, now),
     await queued(store, computer, now),
     await running(store, computer),
     await rate(store, computer, now),
@@ -35,12 +36,13 @@ function draining({ row }: LoadedComputer): Allowance | undefined {
   return { count: 0, reason: `${row.label} to be enabled: it is being drained and takes no new jobs` };
 }
 
-/** After a refusal nobody is sent for a growing time, and then one to ask. */
-function site({ row }: LoadedComputer, now: number): Allowance | undefined {
+/** As many as stood there when the site refused, and after a growing time one more to ask whether that has changed. */
+async function site(store: Store, { row }: LoadedComputer, now: number): Promise<Allowance | undefined> {
   const limit = siteLimitOf(row);
   if (limit === undefined) return undefined;
+  const room = Math.max(0, limit.standing - (await standingJobs(store, row.id)));
   const reason = `the site's own limit: ${limit.message}`;
-  return limit.after > now ? { count: 0, reason, nextAt: limit.after } : { count: 1, reason };
+  return limit.after > now ? { count: room, reason, nextAt: limit.after } : { count: room + 1, reason };
 }
 
 async function queued(store: Store, computer: LoadedComputer, now: number): Promise<Allowance | undefined> {
@@ -101,23 +103,4 @@ async function rate(store: Store, computer: LoadedComputer, now: number): Promis
   const oldest = recent.at(-1)?.intended_at;
   const reason = `the limit of ${submitPerMinute} submissions per minute (submitPerMinute)`;
   return count > 0 || oldest === undefined ? { count, reason } : { count: 0, reason, nextAt: oldest + 60_000 };
-}
-
-/** Jobs of ours that stand on the computer: submitted, or intended and not known. */
-async function standingJobs(store: Store, computerId: number): Promise<number> {
-  const submitted = await store
-    .selectFrom('processes')
-    .select((row) => row.fn.countAll<number>().as('count'))
-    .where('computer_id', '=', computerId)
-    .where('stage', '=', sql.lit('update'))
-    .executeTakeFirstOrThrow();
-  const intended = await store
-    .selectFrom('submissions')
-    .innerJoin('processes', 'processes.id', 'submissions.process_id')
-    .select((row) => row.fn.countAll<number>().as('count'))
-    .where('submissions.outcome', '=', sql.lit('intended'))
-    .where('processes.computer_id', '=', computerId)
-    .where('processes.stage', '=', 'submit')
-    .executeTakeFirstOrThrow();
-  return Number(submitted.count) + Number(intended.count);
 }

@@ -140,9 +140,36 @@ describe('the limits of a computer', () => {
     const second = siteLimitOf(await stored());
     expect((second?.after ?? 0) - Date.now()).toBeGreaterThan(50_000);
     cluster().reply = { code: 0 };
-    await enableComputer(store(), await stored());
+    await store()
+      .updateTable('computers')
+      .set({ site_limit: JSON.stringify({ ...second, after: 1 }) })
+      .execute();
     await until(() => alive().length === 3, { what: 'all three', ...look });
     expect((await stored()).site_limit).toBeNull();
+  });
+
+  it('of the site let as many in again as have ended', async () => {
+    const most = 2;
+    const asked: number[] = [];
+    cluster().intercept = (script) => {
+      if (!script.includes('fake-submit')) return undefined;
+      asked.push(alive().length);
+      cluster().reply = alive().length < most ? { code: 0 } : { code: 1, stdout: 'limit', stderr: 'the most' };
+      return undefined;
+    };
+    const rows = await submit(6);
+    drive();
+    await until(() => asked.length === 6, { what: 'six questions', ...look });
+    await waitsFor('the most');
+    for (const count of [2, 4, 6]) {
+      await until(() => alive().length === 2 && cluster().jobs.length === count, { what: `job ${count}`, ...look });
+      await someListings();
+      cluster().finishAll();
+    }
+    await until(async () => (await ended()) === 6, { what: 'all ends', ...look });
+    // Six at once met the limit of two; nobody was refused after that.
+    expect(asked.filter((standing) => standing >= most)).toHaveLength(4);
+    for (const row of rows) expect(await rig.row(row.id)).toMatchObject({ state: 'finished', exception: null, exit_status: 0 });
   });
 
   it('let labels take turns, whoever came first with how many', async () => {
