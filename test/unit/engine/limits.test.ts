@@ -169,7 +169,8 @@ describe('the limits of a computer', () => {
     await until(async () => (await ended()) === 6, { what: 'all ends', ...look });
     // Six at once met the limit of two; nobody was refused after that.
     expect(asked.filter((standing) => standing >= most)).toHaveLength(4);
-    for (const row of rows) expect(await rig.row(row.id)).toMatchObject({ state: 'finished', exception: null, exit_status: 0 });
+    for (const row of rows)
+      expect(await rig.row(row.id)).toMatchObject({ state: 'finished', exception: null, exit_status: 0 });
   });
 
   it('let labels take turns, whoever came first with how many', async () => {
