@@ -19,8 +19,8 @@ export interface Drivers extends AsyncDisposable {
 }
 
 /**
- * For one computer of a profile: one foreground run after another, each with a job of its own; a cron pass each second;
- * a daemon with two workers.
+ * For one computer of a profile: one foreground run after another, each with a job of its own; a cron pass every two
+ * seconds; a daemon with two workers.
  */
 export function driversOf({ profile }: TestProfile, computer: ComputerRow): Drivers {
   const words = (...more: string[]) => [process.execPath, commandLine, '--home', profile.location.home, ...more];
@@ -46,9 +46,9 @@ export function driversOf({ profile }: TestProfile, computer: ComputerRow): Driv
   return {
     async start(kind) {
       if (kind === 'run') {
-        loops.push(again('run', words('run', '--computer', computer.label, '--priority', '1', '--', 'true'), 500));
+        loops.push(again('run', words('run', '--computer', computer.label, '--priority', '1', '--', 'true'), 2_000));
       } else if (kind === 'tick') {
-        loops.push(again('tick', words('tick'), 1_000));
+        loops.push(again('tick', words('tick'), 2_000));
       } else {
         await executeOrFail(words('daemon', 'start', '--workers', '2'));
         daemon = true;

@@ -1,57 +1,27 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import path from 'node:path';
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import type { JobInput } from '../../../src/config/job.js';
-import type { ComputerRow, ProcessRow } from '../../../src/store/tables.js';
-import { type Cluster, startCluster } from '../../rigs/cluster.js';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { ProcessRow } from '../../../src/store/tables.js';
 import { fastTime } from '../../rigs/fast-time.js';
-import { logSubmissions, type QueuedJob, type Submission, type SubmissionLog } from '../../rigs/submission-log.js';
 import { until } from '../../rigs/until.js';
 import { driversOf } from './drivers.js';
+import { type LimitsRig, oursIn, startLimitsRig } from './rig.js';
 
-const searchPath = '/usr/local/bin:/usr/bin:/bin';
-
-describe('limits of a computer on real Slurm', () => {
-  let base: string;
-  let cluster: Cluster;
-  let log: SubmissionLog;
-  let earlier = 0;
+describe('how much a computer is given', () => {
+  let rig: LimitsRig;
+  const foreign: string[] = [];
 
   beforeAll(async () => {
-    base = await mkdtemp(path.join(tmpdir(), 'wherry-limits-'));
-    log = await logSubmissions(base, searchPath);
-    cluster = await startCluster({ sshd: { environment: { PATH: `${log.directory}:${searchPath}` } } });
-  });
-  afterAll(async () => {
-    await cluster?.[Symbol.asyncDispose]();
-    if (base !== undefined) await rm(base, { recursive: true, force: true });
-  });
-  beforeEach(async () => {
-    earlier = (await log.entries()).length;
-  });
-
-  const isOurs = ({ name }: QueuedJob) => name.startsWith('wherry-');
-  /** What sbatch was asked for in this test. */
-  const submissions = async (): Promise<Submission[]> => (await log.entries()).slice(earlier);
-
-  async function submitMany(
-    computer: ComputerRow,
-    count: number,
-    job: (index: number) => Partial<JobInput> & Pick<JobInput, 'command'>,
-  ): Promise<ProcessRow[]> {
-    const rows: ProcessRow[] = [];
-    for (let index = 0; index < count; index++) {
-      const common = { queue: 'long', resources: { memoryPerNode: '50MiB' } };
-      rows.push(await cluster.submit(computer, { ...common, ...job(index) }));
+    rig = await startLimitsRig();
+    for (let index = 0; index < 5; index++) {
+      const words = ['sbatch', '--parsable', '--hold', `--job-name=foreign-${index}`, '--wrap', 'true'];
+      foreign.push((await rig.slurm.runAsUser(words)).stdout.trim());
     }
-    return rows;
-  }
+  });
+  afterAll(() => rig?.[Symbol.asyncDispose]());
 
   /** Waits until so many of these have ended. */
   async function untilEnded(rows: readonly ProcessRow[], count: number, timeout: number): Promise<void> {
     const open = async () => {
-      const { left } = await cluster.profile.store
+      const { left } = await rig.profile.store
         .selectFrom('processes')
         .select((columns) => columns.fn.countAll<number>().as('left'))
         .where('id', '>=', rows.at(0)?.id ?? 0)
@@ -63,24 +33,12 @@ describe('limits of a computer on real Slurm', () => {
     await until(async () => (await open()) <= rows.length - count, { what: `${count} ends`, timeout, interval: 50 });
   }
 
-  async function expectGoodEnds(rows: readonly ProcessRow[]): Promise<void> {
-    const now = await Promise.all(rows.map(({ id }) => cluster.row(id)));
-    const ends = now.map(({ state, exit_status, attempts }) => `${state} ${exit_status}, attempts ${attempts}`);
-    expect(new Set(ends)).toEqual(new Set(['finished 0, attempts 0']));
-    // Each was submitted once.
-    const calls = (await submissions()).filter(({ exitCode }) => exitCode === 0).map(({ name }) => name.split('-')[1]);
-    for (const { id } of rows) expect(calls.filter((call) => call === String(id))).toHaveLength(1);
-  }
-
   it('maxQueued: 300 jobs, three kinds of drivers, never more than 20 in the queue', { timeout: 240_000 }, async () => {
-    const computer = await cluster.addCluster('crowded', { limits: { maxQueued: 20 } });
-    for (let index = 0; index < 5; index++) {
-      await cluster.slurm.runAsUser(['sbatch', '--hold', `--job-name=foreign-${index}`, '--wrap', 'true']);
-    }
+    const computer = await rig.addCluster('crowded', { limits: { maxQueued: 20 } });
     // The first ones take long enough to fill all places.
-    const rows = await submitMany(computer, 300, (index) => ({ command: index < 20 ? ['sleep', '4'] : ['true'] }));
+    const rows = await rig.submitMany(computer, 300, (index) => ({ command: index < 20 ? ['sleep', '4'] : ['true'] }));
     {
-      await using drivers = driversOf(cluster, computer);
+      await using drivers = driversOf(rig, computer);
       await drivers.start('run');
       await untilEnded(rows, 20, 60_000);
       await drivers.start('tick');
@@ -88,21 +46,37 @@ describe('limits of a computer on real Slurm', () => {
       await drivers.start('daemon');
       await untilEnded(rows, rows.length, 120_000);
     }
-    await expectGoodEnds(rows);
-    const queues = (await submissions()).map(({ before }) => before);
-    expect(Math.max(...queues.map((queue) => queue.filter(isOurs).length + 1))).toBe(20);
-    expect(new Set(queues.map((queue) => queue.filter((job) => !isOurs(job)).length))).toEqual(new Set([5]));
+    await rig.expectGoodEnds(rows);
+    const queues = (await rig.submissionsOf(rows)).map(({ before }) => before);
+    expect(Math.max(...queues.map((queue) => oursIn(queue) + 1))).toBe(20);
+    expect(new Set(queues.map((queue) => queue.length - oursIn(queue)))).toEqual(new Set([5]));
+  });
+
+  it('countForeignJobs: ours and others together, never more than 10, and places that others leave are taken', async () => {
+    const computer = await rig.addCluster('shared', { limits: { maxQueued: 10, countForeignJobs: true } });
+    const rows = await rig.submitMany(computer, 30, () => ({ command: ['sleep', '2'] }));
+    const leave = async () => {
+      await untilEnded(rows, 5, 40_000);
+      await rig.slurm.runAsUser(['scancel', ...foreign.slice(0, 4)]);
+    };
+    await Promise.all([rig.drive(rows, { timeout: 90_000 }), leave()]);
+    await rig.expectGoodEnds(rows);
+    const queues = (await rig.submissionsOf(rows)).map(({ before }) => before);
+    expect(Math.max(...queues.map((queue) => queue.length + 1))).toBe(10);
+    const crowded = queues.filter((queue) => queue.length - oursIn(queue) === 5);
+    expect(Math.max(...crowded.map((queue) => oursIn(queue) + 1))).toBe(5);
+    expect(Math.max(...queues.map((queue) => oursIn(queue) + 1))).toBe(9);
   });
 
   it('submitPerMinute: holds across drivers', { timeout: 90_000 }, async () => {
-    const computer = await cluster.addCluster('slow', { limits: { submitPerMinute: 6, minPollInterval: 10 } });
-    const rows = await submitMany(computer, 18, () => ({ command: ['true'] }));
+    const computer = await rig.addCluster('slow', { limits: { submitPerMinute: 6, minPollInterval: 10 } });
+    const rows = await rig.submitMany(computer, 18, () => ({ command: ['true'] }));
     const [began, factor] = [Date.now(), 10];
     const time = fastTime(factor);
-    await cluster.drive(rows.slice(0, 5), time);
-    await cluster.drive(rows, time);
-    await expectGoodEnds(rows);
-    const calls = (await submissions()).map(({ at }) => (at - began) * factor);
+    await rig.drive(rows.slice(0, 5), time);
+    await rig.drive(rows, time);
+    await rig.expectGoodEnds(rows);
+    const calls = (await rig.submissionsOf(rows)).map(({ at }) => (at - began) * factor);
     // Between the intent, which counts, and its arrival lies some time, which may differ by this much.
     const slack = 15_000;
     for (const call of calls) {

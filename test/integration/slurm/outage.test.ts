@@ -6,7 +6,7 @@ import { startProxy, type TcpProxy } from '../../rigs/tcp-proxy.js';
 import { until } from '../../rigs/until.js';
 
 /** Time passes so many times as fast for the engine. */
-const factor = 10;
+const factor = 20;
 
 describe('the cluster cannot be reached for minutes', () => {
   let cluster: Cluster;
@@ -47,7 +47,7 @@ describe('the cluster cannot be reached for minutes', () => {
   it('one probe per interval, no attempt of any process, and all end by themselves', { timeout: 150_000 }, async () => {
     const computer = await cluster.addCluster('far', {
       port: proxy.port,
-      limits: { minPollInterval: 10, maxQueued: 30 },
+      limits: { minPollInterval: 20, maxQueued: 30 },
     });
     const rows: ProcessRow[] = [];
     for (let index = 0; index < 60; index++) {
