@@ -138,7 +138,7 @@ export async function hasQueuedRows(store: Store, computerId: number): Promise<b
   return (await queued(store, computerId, 0).select('id').limit(1).execute()).length > 0;
 }
 
-/** Living processes that somebody wants killed. */
+/** Living processes that somebody wants killed, those first whose turn it is; never so many that they take up all. */
 export async function killIntents(store: Store, computerId: number): Promise<ProcessRow[]> {
   return store
     .selectFrom('processes')
@@ -146,8 +146,12 @@ export async function killIntents(store: Store, computerId: number): Promise<Pro
     .where('computer_id', '=', computerId)
     .where('kill_requested_at', 'is not', null)
     .where('ended_at', 'is', null)
+    .orderBy('due_at')
+    .limit(killsAtOnce)
     .execute();
 }
+
+const killsAtOnce = 64;
 
 /** When the next row of a computer becomes due that is not due yet; jobs of the scheduler are due with the listing. */
 export async function nextDueTime(store: Store, computerId: number, now: number): Promise<number | undefined> {

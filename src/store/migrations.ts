@@ -177,7 +177,7 @@ export const migrations: Readonly<Record<string, Migration>> = {
       await schema
         .createIndex('processes_kill')
         .on('processes')
-        .columns(['computer_id'])
+        .columns(['computer_id', 'due_at'])
         .where(sql<boolean>`kill_requested_at is not null and ended_at is null`)
         .execute();
       await schema
