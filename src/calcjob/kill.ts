@@ -1,4 +1,5 @@
 import type { Transition } from '../process/transition.js';
+import { barDirectory } from './claim.js';
 import { type CalcJobContext, queryContext } from './context.js';
 import { runCommand } from './run-command.js';
 import { settle } from './settle.js';
@@ -12,11 +13,15 @@ import { settle } from './settle.js';
 export async function kill(context: CalcJobContext): Promise<Transition | undefined> {
   const { row, connection, computer, signal } = context;
   if (row.job_id === null) {
-    return row.stage === 'submit' ? ((await settle(context)) ?? killed(context)) : killed(context);
+    const settled = row.stage === 'submit' ? await settle(context) : undefined;
+    if (settled !== undefined) return settled;
   }
-  const command = computer.scheduler.kill({ ...queryContext(connection, computer), ids: [row.job_id] });
+  const late = await barDirectory(context);
+  const ids = [row.job_id, late].filter((id) => typeof id === 'string');
+  if (ids.length === 0) return killed(context);
+  const command = computer.scheduler.kill({ ...queryContext(connection, computer), ids });
   computer.scheduler.parseKill(await runCommand(connection, command, signal));
-  return undefined;
+  return row.job_id === null ? killed(context) : undefined;
 }
 
 /** The end of a process that was to be killed and has nothing left on the computer. */

@@ -2,11 +2,11 @@ import path from 'node:path';
 import picomatch from 'picomatch';
 import type { RetrieveEntry } from '../config/job.js';
 import { WherryError } from '../errors.js';
-import { quote } from '../plugin/shell.js';
 import type { RemoteEntry } from '../plugin/transport.js';
 import type { Transition } from '../process/transition.js';
 import { mapBounded } from '../store/map-bounded.js';
 import type { FileRow } from '../store/tables.js';
+import { lateJob } from './claim.js';
 import { type CalcJobContext, deadlines, ownFiles, readState, writeState } from './context.js';
 
 /** Where a file of the job's directory goes in the results. */
@@ -24,7 +24,7 @@ export async function retrieve(context: CalcJobContext): Promise<Transition> {
   const { connection, row, job, repository, signal } = context;
   const directory = row.remote_directory;
   if (directory === null) throw new WherryError('internal', `process ${row.id} has no directory to retrieve from`);
-  const elsewhere = await adoption(context, directory);
+  const elsewhere = await adoption(context);
   if (elsewhere !== undefined) return elsewhere;
   const own: string[] = [ownFiles.exit, ownFiles.schedulerStdout, ownFiles.schedulerStderr];
   const entries: RetrieveEntry[] = [...job.retrieve, ...new Set([job.stdout, job.stderr])];
@@ -63,26 +63,11 @@ export async function retrieve(context: CalcJobContext): Promise<Transition> {
   };
 }
 
-/**
- * A submission that was given up can be acted upon later than anybody waits for. Its job may have claimed the directory
- * before that of the next attempt, which then has run nothing: the process follows the job that has.
- * @returns undefined when the job that has ended is the one that ran
- */
-async function adoption(context: CalcJobContext, directory: string): Promise<Transition | undefined> {
-  const { row, store, connection, signal } = context;
-  const attempts = await store
-    .selectFrom('submissions')
-    .select('id')
-    .where('process_id', '=', row.id)
-    .limit(2)
-    .execute();
-  if (attempts.length < 2 || row.job_id === null) return undefined;
-  const claim = await connection.exec(`readlink ${quote(`${directory}/${ownFiles.claim}`)} || true`, {
-    timeout: deadlines.command,
-    signal,
-  });
-  const jobId = /^([\w.[\]-]{1,200})\n$/.exec(claim.stdout)?.[1];
-  if (jobId === undefined || jobId === 'unknown' || jobId === row.job_id) return undefined;
+/** The process goes on with the job that came late and ran; undefined when the job that has ended is the one that ran. */
+async function adoption(context: CalcJobContext): Promise<Transition | undefined> {
+  const { row } = context;
+  const jobId = await lateJob(context);
+  if (jobId === undefined) return undefined;
   return {
     to: 'waiting',
     stage: 'update',
@@ -93,7 +78,7 @@ async function adoption(context: CalcJobContext, directory: string): Promise<Tra
       waiting_for: 'the scheduler',
       waiting_since: context.now(),
     },
-    events: [{ type: 'job.adopted', data: { jobId, insteadOf: row.job_id } }],
+    events: [{ type: 'job.adopted', data: { jobId, insteadOf: row.job_id ?? '' } }],
   };
 }
 

@@ -1,6 +1,7 @@
 import { sql } from 'kysely';
 import type { ComputerConfig } from '../config/computer.js';
 import type { Store, StoreTransaction } from '../store/store.js';
+import { sumOverStanding } from './standing-jobs.js';
 
 /** A pool of a computer: who shares it, how large it is for all of them, and what is left. */
 export interface PoolRoom {
@@ -35,25 +36,10 @@ function poolsOf(config: string): Readonly<Record<string, number>> {
   return (JSON.parse(config) as ComputerConfig).limits.pools ?? {};
 }
 
-/** Jobs in a queue, and those that may be there because their submission is not known, with what each takes. */
+/** What each job that stands in a queue takes, and each that may be there because its submission is not known. */
 async function taken(store: Store | StoreTransaction, pool: string, computerIds: readonly number[]): Promise<number> {
-  const amount = sql<number>`coalesce(sum(coalesce(
-    (select amount from process_pools where process_id = processes.id and pool = ${pool}), 1)), 0)`;
-  const submitted = await store
-    .selectFrom('processes')
-    .select(amount.as('amount'))
-    .where('computer_id', 'in', computerIds)
-    .where('stage', '=', sql.lit('update'))
-    .executeTakeFirstOrThrow();
-  const intended = await store
-    .selectFrom('submissions')
-    .innerJoin('processes', 'processes.id', 'submissions.process_id')
-    .select(amount.as('amount'))
-    .where('submissions.outcome', '=', sql.lit('intended'))
-    .where('processes.computer_id', 'in', computerIds)
-    .where('processes.stage', '=', 'submit')
-    .executeTakeFirstOrThrow();
-  return Number(submitted.amount) + Number(intended.amount);
+  const own = sql<number>`(select amount from process_pools where process_id = processes.id and pool = ${pool})`;
+  return sumOverStanding(store, computerIds, sql<number>`coalesce(${own}, 1)`);
 }
 
 /** What a process takes of each of these pools. */

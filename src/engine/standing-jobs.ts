@@ -1,21 +1,31 @@
-import { sql } from 'kysely';
+import { type RawBuilder, sql } from 'kysely';
 import type { Store, StoreTransaction } from '../store/store.js';
 
-/** Jobs of ours that stand on the computer: submitted, or intended and not known. */
-export async function standingJobs(store: Store | StoreTransaction, computerId: number): Promise<number> {
+/** How many jobs of ours stand on a computer: submitted, or intended and not known. */
+export function standingJobs(store: Store | StoreTransaction, computerId: number): Promise<number> {
+  return sumOverStanding(store, [computerId], sql<number>`1`);
+}
+
+/** A sum over the jobs of ours that stand on these computers. */
+export async function sumOverStanding(
+  store: Store | StoreTransaction,
+  computerIds: readonly number[],
+  amount: RawBuilder<number>,
+): Promise<number> {
+  const sum = sql<number>`coalesce(sum(${amount}), 0)`.as('sum');
   const submitted = await store
     .selectFrom('processes')
-    .select((row) => row.fn.countAll<number>().as('count'))
-    .where('computer_id', '=', computerId)
+    .select(sum)
+    .where('computer_id', 'in', computerIds)
     .where('stage', '=', sql.lit('update'))
     .executeTakeFirstOrThrow();
   const intended = await store
     .selectFrom('submissions')
     .innerJoin('processes', 'processes.id', 'submissions.process_id')
-    .select((row) => row.fn.countAll<number>().as('count'))
+    .select(sum)
     .where('submissions.outcome', '=', sql.lit('intended'))
-    .where('processes.computer_id', '=', computerId)
+    .where('processes.computer_id', 'in', computerIds)
     .where('processes.stage', '=', 'submit')
     .executeTakeFirstOrThrow();
-  return Number(submitted.count) + Number(intended.count);
+  return Number(submitted.sum) + Number(intended.sum);
 }

@@ -36,6 +36,8 @@ export class FakeCluster {
   /** What the scheduler says to a submission. */
   reply: { code: number; stdout?: string; stderr?: string } = { code: 0 };
   intercept: Interception = () => undefined;
+  /** Who has claimed the directory of a job. */
+  claim: string | undefined;
   readonly connections: { readonly connection: Connection; lose(reason?: WherryError): void; closed: boolean }[] = [];
 
   count(command: string): number {
@@ -109,8 +111,8 @@ export class FakeCluster {
     }
     if (script.startsWith('fake-accounting')) return answer('end\n');
     if (script === 'exec sh -s') return answer('end\n');
-    // The fake jobs never begin, and claim nothing.
-    if (script.startsWith('readlink')) return answer('');
+    if (script.startsWith('ln -s killed')) this.claim ??= 'killed';
+    if (/^(readlink|ln -s killed) /.test(script)) return answer(this.claim === undefined ? '' : `${this.claim}\n`);
     throw new WherryError('internal', `the fake computer does not know: ${script}`);
   }
 

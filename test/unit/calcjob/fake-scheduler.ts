@@ -40,7 +40,7 @@ export const fakeScheduler = defineScheduler({
   parseList: parseJobs,
   find: ({ name }) => ({ words: ['fake-find', name] }),
   parseFind: parseJobs,
-  kill: ({ ids: [id = ''] }) => ({ words: ['fake-kill', id] }),
+  kill: ({ ids }) => ({ words: ['fake-kill', ...ids] }),
   parseKill({ exitCode, stderr }) {
     if (exitCode !== 0) throw new WherryError('command-failed', stderr);
   },

@@ -374,6 +374,21 @@ describe('submitting', () => {
       now += deadlines.scheduler + 10_000;
       expect(await kill(await again())).toMatchObject({ to: 'killed' });
       expect(cluster.count('fake-submit')).toBe(1);
+      expect(cluster.claim, 'a job that comes late runs nothing').toBe('killed');
+      expect(cluster.count('fake-kill')).toBe(0);
+    });
+
+    it('cancel a job that has come late and runs, beside the one that is known', async () => {
+      loseRequest();
+      await expect(submit(context)).rejects.toMatchObject({ code: 'submission-unknown' });
+      now += deadlines.scheduler + 10_000;
+      await again();
+      expect(await submit(context)).toBeUndefined();
+      await again();
+      context = { ...context, row: await commit() };
+      cluster.claim = '77';
+      expect(await kill(await withKill())).toBeUndefined();
+      expect(cluster.commands.at(-1)).toBe('fake-kill 101 77');
     });
 
     it('cancel the job that the scheduler has, and leave its end to the listing', async () => {
