@@ -68,14 +68,15 @@ function fileCommand(cluster: SimulatedCluster, text: string, input: CommandInpu
     const run = () => printed(cluster.files.text(path) ?? '');
     return { operation: 'marker', subject: path.split('/').at(-1) ?? '', changes: false, run };
   }
-  if (/^readlink .* \|\| true$/.test(text)) {
-    const target = cluster.files.linkTarget(shellWords(text)[1] ?? '');
-    return {
-      operation: 'read',
-      subject: '',
-      changes: false,
-      run: () => printed(target === undefined ? '' : `${target}\n`),
+  const [, bar, claim = ''] = /^(ln -s killed \S+ 2>\/dev\/null; )?readlink (\S+) \|\| true$/.exec(text) ?? [];
+  if (claim !== '') {
+    const [path = ''] = shellWords(claim);
+    const run = () => {
+      if (bar !== undefined && !cluster.files.exists(path)) cluster.files.symlink('killed', path);
+      const target = cluster.files.linkTarget(path);
+      return printed(target === undefined ? '' : `${target}\n`);
     };
+    return { operation: bar === undefined ? 'read' : 'kill', subject: '', changes: bar !== undefined, run };
   }
   if (text !== 'exec sh -s') return undefined;
   const run = () =>
