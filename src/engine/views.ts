@@ -140,15 +140,18 @@ export type LineRow = Pick<ProcessRow, (typeof lineColumns)[number]>;
 
 /** What a summary needs to know of computers: by id. */
 export type ComputerNames = ReadonlyMap<number, ComputerName>;
-type ComputerName = Pick<ComputerRow, 'label' | 'hold' | 'throttle' | 'draining_since'>;
+type ComputerName = Pick<ComputerRow, 'label' | 'hold' | 'throttle' | 'draining_since'> & {
+  /** Is it left alone for a while because it could not be reached? */
+  readonly unreachable: boolean;
+};
 
-/** The names and holds of all computers. */
-export async function computerNames(store: Store): Promise<ComputerNames> {
+/** The names of all computers, and what keeps them from being spoken to now. */
+export async function computerNames(store: Store, now = Date.now()): Promise<ComputerNames> {
   const rows = await store
     .selectFrom('computers')
-    .select(['id', 'label', 'hold', 'throttle', 'draining_since'])
+    .select(['id', 'label', 'hold', 'throttle', 'draining_since', 'open_after'])
     .execute();
-  return new Map(rows.map((row) => [row.id, row]));
+  return new Map(rows.map((row) => [row.id, { ...row, unreachable: (row.open_after ?? 0) > now }]));
 }
 
 /** A row of the store as other programs see it. */
@@ -198,6 +201,7 @@ function waitingFor(row: LineRow, computer: ComputerName | undefined): string | 
   if (row.paused !== 0) return `play: ${row.paused_reason ?? 'paused'}`;
   const hold = fromJson<{ message: string }>(computer?.hold ?? null);
   if (hold !== undefined && row.stage !== 'parse') return `${computer?.label} is held: ${hold.message}`;
+  if (computer?.unreachable && row.stage !== 'parse') return `${computer.label}, which could not be reached`;
   if (row.waiting_for !== null) return row.waiting_for;
   if (row.kill_requested_at !== null) return 'being killed';
   const isNew = row.stage === 'upload' || row.stage === 'submit';

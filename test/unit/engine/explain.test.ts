@@ -176,3 +176,26 @@ describe('obstacles', () => {
     expect(await found()).toEqual([]);
   });
 });
+
+describe('a line of ps', () => {
+  const waitingFor = async (changes: ProcessChanges = {}) => {
+    await explained(changes);
+    return summaryOf(await test.row(row.id), await computerNames(test.profile.store, now)).waitingFor;
+  };
+
+  it('names what holds the computer back for all its processes, the most lasting first', async () => {
+    expect(await waitingFor({ stage: 'submit' })).toBeNull();
+    await changeComputer({ throttle: JSON.stringify({ reason: 'the limit of 1', since: now }) });
+    expect(await waitingFor()).toBe('the limit of 1');
+    expect(await waitingFor({ stage: 'update' })).toBeNull();
+    await changeComputer({ draining_since: now });
+    expect(await waitingFor()).toBeNull();
+    expect(await waitingFor({ stage: 'upload' })).toBe('daint is being drained');
+    await changeComputer({ open_after: now + 1 });
+    expect(await waitingFor()).toBe('daint, which could not be reached');
+    await changeComputer({ hold });
+    expect(await waitingFor()).toBe('daint is held: the key was refused');
+    expect(await waitingFor({ stage: 'parse' })).toBeNull();
+    expect(await waitingFor({ stage: 'upload', paused: 1, paused_reason: 'by me' })).toBe('play: by me');
+  });
+});
