@@ -10,7 +10,7 @@ import { until } from '../../rigs/until.js';
 
 const searchPath = '/usr/local/bin:/usr/bin:/bin';
 
-describe('squeue hangs on one computer', () => {
+describe('the scheduler does not answer', () => {
   let base: string;
   let cluster: Cluster;
   let slow: SlowCommands;
@@ -19,13 +19,14 @@ describe('squeue hangs on one computer', () => {
   beforeAll(async () => {
     base = await mkdtemp(path.join(tmpdir(), 'wherry-slow-'));
     slow = await slowCommands(base, ['squeue'], searchPath);
-    cluster = await startCluster({ slurm: { accounting: false } });
+    cluster = await startCluster({ slurm: { accounting: false, messageTimeout: 2 } });
     hanging = await startSshd({
       environment: { ...cluster.slurm.environment, PATH: `${slow.directory}:${searchPath}` },
     });
   });
   afterAll(async () => {
     await slow?.release('squeue');
+    cluster?.slurm.daemons.get('slurmctld')?.signal('SIGCONT');
     await hanging?.stop();
     await cluster?.[Symbol.asyncDispose]();
     if (base !== undefined) await rm(base, { recursive: true, force: true });
@@ -35,10 +36,8 @@ describe('squeue hangs on one computer', () => {
     Promise.all(Array.from({ length: count }, () => cluster.submit(computer, { command: ['true'] })));
   const rowsOf = (rows: readonly ProcessRow[]) => Promise.all(rows.map(({ id }) => cluster.row(id)));
 
-  it('others go on, and so does all of it but the listing', async () => {
-    const computer = await cluster.addCluster('hanging', {
-      connection: { ...hanging.connection },
-    });
+  it('squeue hangs on one computer: others go on, and so does all of it but the listing', async () => {
+    const computer = await cluster.addCluster('hanging', { connection: { ...hanging.connection } });
     await slow.hang('squeue');
     const stuck = await submitMany(computer, 3);
     const fluent = await submitMany(cluster.computer, 10);
@@ -59,5 +58,24 @@ describe('squeue hangs on one computer', () => {
     const [ended] = await Promise.all([cluster.drive([...stuck, ...fluent], { timeout: 100_000 }), script()]);
     const last = await cluster.drive(late);
     expect(new Set([...ended, ...last].map(({ exit_status }) => exit_status))).toEqual(new Set([0]));
+  });
+
+  it('the controller hangs and takes what it was sent later: each job is submitted exactly once', async () => {
+    const controller = cluster.slurm.daemons.get('slurmctld');
+    controller?.signal('SIGSTOP');
+    const rows = await submitMany(cluster.computer, 6);
+    const script = async () => {
+      const isUnknown = async ({ id }: ProcessRow) => (await cluster.eventTypes(id)).includes('job.submission-unknown');
+      const allUnknown = async () => (await Promise.all(rows.map(isUnknown))).every((unknown) => unknown);
+      await until(allUnknown, { what: 'the end of all attempts to submit', timeout: 60_000 });
+      controller?.signal('SIGCONT');
+    };
+    const [ended] = await Promise.all([cluster.drive(rows, { timeout: 100_000 }), script()]);
+    expect(ended.map(({ exit_status, attempts }) => `${exit_status}, ${attempts} failures`)).toEqual(
+      rows.map(() => '0, 0 failures'),
+    );
+    const { stdout } = await cluster.slurm.run(['squeue', '--noheader', '--states=all', '--format=%j']);
+    const ids = stdout.split('\n').map((name) => Number(name.split('-')[1]));
+    for (const { id } of rows) expect(ids.filter((one) => one === id)).toHaveLength(1);
   });
 });
