@@ -78,7 +78,7 @@ function computerLine(view: ComputerView, daemonRuns: boolean): string {
   if (openAfter !== null) {
     parts.push(paint.yellow(`could not be reached (${counted(openFailures, 'time')}), next try ${clock(openAfter)}`));
   }
-  if (throttle !== null) parts.push(`the next job waits for ${printable(throttle.reason)}`);
+  if (throttle !== null && drainingSince === null) parts.push(`the next job waits for ${printable(throttle.reason)}`);
   if (drainingSince !== null) parts.push(paint.yellow(`is being drained (wherry computer enable ${label})`));
   if (hold !== null) {
     parts.push(paint.yellow(`held: ${printable(hold.message)} (${releaseCommand(label, hold.code)})`));
