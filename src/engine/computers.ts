@@ -93,7 +93,7 @@ export async function drainComputer(store: Store, row: ComputerRow, now = Date.n
 
 /** From now on nothing at all is sent: no connection is opened, the present one is closed. Jobs there run on. */
 export async function disableComputer(store: Store, row: ComputerRow, now = Date.now()): Promise<void> {
-  const message = `${row.label} was disabled`;
+  const message = 'it was disabled by hand';
   const hold = JSON.stringify({ code: disabled, message, since: now });
   const data = { code: disabled, message };
   if (!isDisabled(row)) await changeUse(store, row, now, { hold }, { type: 'computer.held', computerId: row.id, data });
