@@ -22,7 +22,7 @@ export const command = defineCommand({
       print(`# processes that have not ended: ${living}`);
       if (driver !== null) print(`# driven by pid ${driver.pid} on ${driver.host}`);
       if (foreignJobs !== null) print(`# your other jobs there: ${foreignJobs}`);
-      if (throttle !== null)
+      if (throttle !== null && drainingSince === null)
         print(`# since ${clock(throttle.since)} the next job waits for ${printable(throttle.reason)}`);
       if (drainingSince !== null) print(paint.yellow(`# drained since ${clock(drainingSince)}: it takes no new jobs`));
       if (openAfter !== null) print(`# could not be reached ${view.openFailures} times; next try ${clock(openAfter)}`);
