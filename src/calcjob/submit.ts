@@ -38,6 +38,14 @@ async function intend(context: CalcJobContext, attempt: number): Promise<Submiss
   const now = context.now();
   const jobName = `wherry-${row.id}-${context.nonce()}`;
   return fenced(store, lease, async (transaction) => {
+    // A process that was killed by force meanwhile must not leave a job that nobody has told of.
+    const stored = await transaction
+      .selectFrom('processes')
+      .select('stage')
+      .where('id', '=', row.id)
+      .executeTakeFirst();
+    if (stored?.stage !== row.stage)
+      throw new WherryError('transition-refused', `process ${row.id} has gone on without us`);
     if ((await context.refuseEntry(transaction)) !== undefined) return undefined;
     await writeEvents(transaction, row.id, now, [{ type: 'job.intended', data: { attempt, jobName } }]);
     return transaction

@@ -197,9 +197,9 @@ export class ComputerDriver {
       if (work !== undefined) {
         if (work.stage !== 'kill') work.abort.abort(new WherryError('aborted', 'the process is being killed'));
       } else if (row.stage === 'upload' && row.remote_directory === null) {
-        await this.#carryOut(row, killed({ row }));
+        await this.#carryOutUnlessMoved(row, killed({ row }));
       } else if (row.stage === 'retrieve' || row.stage === 'parse') {
-        await this.#carryOut(row, killed({ row }));
+        await this.#carryOutUnlessMoved(row, killed({ row }));
       } else if (this.#blockedUntil() === undefined && (row.due_at ?? 0) <= now()) {
         this.#begin(row, 'kill', (context) => this.#kill(context));
       }
@@ -285,6 +285,15 @@ export class ComputerDriver {
     return after;
   }
 
+  /** A process that somebody has killed by force meanwhile stays as it is. */
+  async #carryOutUnlessMoved(row: MovingRow, transition: Transition): Promise<void> {
+    try {
+      await this.#carryOut(row, transition);
+    } catch (error) {
+      if (!(error instanceof WherryError) || error.code !== 'transition-refused') throw error;
+    }
+  }
+
   async #failed(row: FailedRow, error: unknown): Promise<void> {
     if (error instanceof WherryError && error.code === 'lease-lost') throw error;
     const { store, now, random } = this.#tools;
@@ -295,7 +304,7 @@ export class ComputerDriver {
     const consequence = consequenceOf(row, error, at, random());
     if (consequence.kind === 'except') {
       const { code, message, stack } = consequence;
-      await this.#carryOut(row, { to: 'excepted', exception: { code, message, stack } });
+      await this.#carryOutUnlessMoved(row, { to: 'excepted', exception: { code, message, stack } });
       return;
     }
     await amend(store, row.id, consequence.changes, { now: at, lease: this.lease, events: consequence.events });
