@@ -11,12 +11,23 @@ export interface DriverReport {
   readonly peakMegabytes: number;
 }
 
-const program = fileURLToPath(new URL('./driver.js', import.meta.url));
+/** Drives everything that is in a home, in a process of its own. */
+export function driveInChild(home: string): Promise<DriverReport> {
+  return runChild<DriverReport>('driver', [home]);
+}
 
-/** Drives everything that is in a home, in a process of its own; `nodeOptions` are for profiles by hand. */
-export async function driveInChild(home: string, nodeOptions: readonly string[] = []): Promise<DriverReport> {
-  const options = ['--max-old-space-size=2000', ...nodeOptions, ...(process.env.WHERRY_BENCH_NODE?.split(' ') ?? [])];
-  const child = spawn(process.execPath, [...options, program, home], { stdio: ['ignore', 'pipe', 'inherit'] });
+/** Runs a program of this folder as a process of its own; gives what it reports in its last line, as JSON. */
+export async function runChild<Report>(
+  name: string,
+  words: readonly string[],
+  environment: Readonly<Record<string, string>> = {},
+): Promise<Report> {
+  const program = fileURLToPath(new URL(`./${name}.js`, import.meta.url));
+  const options = ['--max-old-space-size=2000', ...(process.env.WHERRY_BENCH_NODE?.split(' ') ?? [])];
+  const child = spawn(process.execPath, [...options, program, ...words], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+    env: { ...process.env, ...environment },
+  });
   let text = '';
   child.stdout.on('data', (chunk: Buffer) => {
     text += chunk.toString();
@@ -25,10 +36,10 @@ export async function driveInChild(home: string, nodeOptions: readonly string[] 
     child.on('error', reject);
     child.on('close', resolve);
   });
-  if (code !== 0) throw new Error(`the driver ended with ${code}: ${text}`);
+  if (code !== 0) throw new Error(`${name} ended with ${code}: ${text}`);
   const lines = text.trimEnd().split('\n');
   // Options of node may make it talk; the report comes last.
   const report = lines.pop() ?? '';
   if (lines.length > 0) console.error(lines.join('\n'));
-  return JSON.parse(report) as DriverReport;
+  return JSON.parse(report) as Report;
 }

@@ -1,14 +1,24 @@
 import { commandLine } from './command-line.js';
 import { isolatedJob } from './isolated-job.js';
 import { largeFile } from './large-file.js';
+import { lifeCycles } from './life-cycles.js';
 import type { Measurement } from './measurement.js';
 import { printResult, saveResults } from './report.js';
 import { describeSetUp } from './set-up.js';
 import { smallFiles } from './small-files.js';
 import { throughput } from './throughput.js';
+import { waiting } from './waiting.js';
 
 /** `node main.js [NAME…]`: runs the named measurements, or all, prints their tables and keeps them as JSON. */
-const measurements: readonly Measurement[] = [isolatedJob, smallFiles, largeFile, throughput, commandLine];
+const measurements: readonly Measurement[] = [
+  isolatedJob,
+  smallFiles,
+  largeFile,
+  throughput,
+  lifeCycles,
+  waiting,
+  commandLine,
+];
 
 const names = process.argv.slice(2);
 const unknown = names.filter((name) => !measurements.some((measurement) => measurement.name === name));
