@@ -1,6 +1,7 @@
 import { WherryError } from '../errors.js';
 import { type NewEvent, writeEvents } from '../store/events.js';
 import { fenced, type Lease } from '../store/leases.js';
+import { Prepared } from '../store/prepared.js';
 import type { Store, StoreTransaction } from '../store/store.js';
 import type { ProcessChanges, ProcessRow } from '../store/tables.js';
 import type { ExitCode } from './exit-codes.js';
@@ -50,15 +51,42 @@ export async function carryOut(
   const { now, lease } = context;
   const changes = columnsOf(row, transition, now);
   const write = async (transaction: StoreTransaction) => {
-    let update = transaction.updateTable('processes').set(changes).where('id', '=', row.id).where('state', '=', from);
-    update = row.stage === null ? update.where('stage', 'is', null) : update.where('stage', '=', row.stage);
-    const updated = await update.returningAll().executeTakeFirst();
+    const { rows } = await movement(changes).run(transaction, {
+      ...changes,
+      rowId: row.id,
+      from,
+      fromStage: row.stage,
+    });
+    const [updated] = rows;
     if (updated === undefined) throw await refusal(transaction, row);
     await writeEvents(transaction, row.id, now, eventsOf(row, from, transition));
     await transition.also?.(transaction);
     return updated;
   };
   return fenced(store, lease, write, byDriver(lease));
+}
+
+type Movement = Prepared<ProcessChanges & { rowId: number; from: string; fromStage: string | null }, ProcessRow>;
+
+/** By the columns that they change; there are a few dozen of them. */
+const movements = new Map<string, Movement>();
+
+function movement(changes: ProcessChanges): Movement {
+  const columns = (Object.keys(changes) as (keyof ProcessChanges)[]).filter((column) => changes[column] !== undefined);
+  const key = columns.join();
+  const known = movements.get(key);
+  if (known !== undefined) return known;
+  const made: Movement = new Prepared((db, value) =>
+    db
+      .updateTable('processes')
+      .set(Object.fromEntries(columns.map((column) => [column, value(column)])))
+      .where('id', '=', value('rowId'))
+      .where('state', '=', value('from'))
+      .where('stage', 'is not distinct from', value('fromStage'))
+      .returningAll(),
+  );
+  movements.set(key, made);
+  return made;
 }
 
 /** A driver can do its verbs again after a loss of power; what a person asked for is asked once. */

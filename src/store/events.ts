@@ -1,3 +1,4 @@
+import { Prepared } from './prepared.js';
 import type { Store, StoreTransaction } from './store.js';
 import type { EventRow } from './tables.js';
 
@@ -45,20 +46,26 @@ export async function writeEvents(
   at: number,
   events: readonly NewEvent[],
 ): Promise<void> {
-  if (events.length === 0) return;
-  await db
-    .insertInto('events')
-    .values(
-      events.map((event) => ({
-        process_id: processId,
-        computer_id: event.computerId ?? null,
-        at,
-        type: event.type,
-        data: JSON.stringify(event.data),
-      })),
-    )
-    .execute();
+  for (const { type, data, computerId = null } of events) {
+    await insertion.run(db, { processId, computerId, at, type, data: JSON.stringify(data) });
+  }
 }
+
+const insertion = new Prepared<{
+  processId: number | null;
+  computerId: number | null;
+  at: number;
+  type: string;
+  data: string;
+}>((db, value) =>
+  db.insertInto('events').values({
+    process_id: value('processId'),
+    computer_id: value('computerId'),
+    at: value('at'),
+    type: value('type'),
+    data: value('data'),
+  }),
+);
 
 /** The events of a process, oldest first. */
 export async function eventsOf(store: Store, processId: number): Promise<EventRow[]> {

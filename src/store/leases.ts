@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { WherryError } from '../errors.js';
 import { GroupCommit } from './group-commit.js';
+import { Prepared } from './prepared.js';
 import { repeatableTransaction, type Store, type StoreTransaction } from './store.js';
 import type { LeaseRow } from './tables.js';
 
@@ -99,16 +100,20 @@ function groupOf(store: Store, lease: Lease): GroupCommit {
   return group;
 }
 
-/** A write, so that whoever takes over waits. Errors: `lease-lost`. */
-async function expectHeld(transaction: StoreTransaction, lease: Lease): Promise<void> {
-  const held = await transaction
+/** A write, so that whoever takes over waits. */
+const hold = new Prepared<{ name: string; owner: string; epoch: number }>((db, value) =>
+  db
     .updateTable('leases')
-    .set({ epoch: lease.epoch })
-    .where('name', '=', lease.name)
-    .where('owner', '=', lease.owner)
-    .where('epoch', '=', lease.epoch)
-    .executeTakeFirst();
-  if (held.numUpdatedRows !== 1n) throw new WherryError('lease-lost', `another driver has taken over ${lease.name}`);
+    .set({ epoch: value('epoch') })
+    .where('name', '=', value('name'))
+    .where('owner', '=', value('owner'))
+    .where('epoch', '=', value('epoch')),
+);
+
+/** Errors: `lease-lost`. */
+async function expectHeld(transaction: StoreTransaction, { name, owner, epoch }: Lease): Promise<void> {
+  const { numAffectedRows } = await hold.run(transaction, { name, owner, epoch });
+  if (numAffectedRows !== 1n) throw new WherryError('lease-lost', `another driver has taken over ${name}`);
 }
 
 /** The living holder of a lease, if there is one. */
