@@ -1,13 +1,17 @@
 import { connect } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { ProfileLocation } from '../config/home.js';
-import { messageOf, WherryError } from '../errors.js';
+import type { ComputerTask } from '../engine/computer-task.js';
+import { type ErrorCode, messageOf, WherryError } from '../errors.js';
 import { type Holder, isAlive, livingHolder } from './holder.js';
 import type { DaemonReply, DaemonRequest, DaemonStatus } from './messages.js';
 import { daemonPlaces, socketAddress } from './places.js';
 
 /** Milliseconds that a daemon has for a short answer. */
 const patience = 5_000;
+
+/** Milliseconds for a task; large files take long. Ctrl-C ends it before. */
+const taskPatience = 6 * 3_600_000;
 
 /** What a connection fails with when nobody listens: no file, or one that a dead daemon left. */
 const nobodyThere: ReadonlySet<string> = new Set(['ENOENT', 'ECONNREFUSED', 'ENOTDIR']);
@@ -29,6 +33,24 @@ export async function scaleDaemon(
   const reply = await ask(location, { command: 'scale', workers }, patience);
   if (reply === undefined || !('status' in reply)) throw notRunning();
   return reply.status;
+}
+
+/**
+ * Has a worker carry out a task on a computer that it holds.
+ * Errors: those of the task; `aborted` when the signal comes.
+ * @returns undefined when no daemon runs, or the program with this pid is no worker of it
+ */
+export async function askWorker(
+  location: Pick<ProfileLocation, 'directory'>,
+  order: { readonly pid: number; readonly computerId: number; readonly task: ComputerTask },
+  signal: AbortSignal,
+): Promise<{ readonly result: unknown } | undefined> {
+  const reply = await ask(location, { command: 'computer', ...order }, taskPatience, signal);
+  if (reply === undefined || 'result' in reply) return reply;
+  if (!('failure' in reply)) return undefined;
+  const { code, message, hint, transient } = reply.failure;
+  if (code === 'daemon-not-running') return undefined;
+  throw new WherryError(code as ErrorCode, message, { transient, ...(hint === undefined ? {} : { hint }) });
 }
 
 /** How a daemon was stopped. */
@@ -95,12 +117,14 @@ async function ask(
   { directory }: Pick<ProfileLocation, 'directory'>,
   request: DaemonRequest,
   timeout: number,
+  signal?: AbortSignal,
 ): Promise<DaemonReply | undefined> {
   let text: string;
   try {
     using address = socketAddress(directory);
-    text = await exchange(address.path, `${JSON.stringify(request)}\n`, timeout);
+    text = await exchange(address.path, `${JSON.stringify(request)}\n`, timeout, signal);
   } catch (error) {
+    if (signal?.aborted) throw new WherryError('aborted', 'stopped on request', { cause: error });
     const holder = livingHolder(daemonPlaces({ directory }).holderFile);
     const nobody = nobodyThere.has((error as NodeJS.ErrnoException).code ?? '');
     if (nobody && holder === undefined) return undefined;
@@ -116,11 +140,13 @@ async function ask(
   return reply;
 }
 
-function exchange(path: string, text: string, timeout: number): Promise<string> {
+function exchange(path: string, text: string, timeout: number, signal?: AbortSignal): Promise<string> {
   return new Promise((resolve, reject) => {
     let answer = '';
     const socket = connect(path);
     const timer = setTimeout(() => socket.destroy(new Error(`nothing came for ${timeout / 1_000} s`)), timeout);
+    const leave = () => void socket.destroy(new Error('stopped on request'));
+    signal?.addEventListener('abort', leave, { once: true });
     socket.setEncoding('utf8');
     socket.once('error', reject);
     socket.once('connect', () => socket.write(text));
@@ -129,6 +155,7 @@ function exchange(path: string, text: string, timeout: number): Promise<string> 
     });
     socket.once('close', () => {
       clearTimeout(timer);
+      signal?.removeEventListener('abort', leave);
       // Without effect after an error.
       if (answer.endsWith('\n')) resolve(answer);
       else reject(new Error('it ended without an answer'));

@@ -8,11 +8,24 @@ import { socketAddress } from './places.js';
 /** Bytes of a request, and milliseconds in which it must have come. */
 const bounds = { request: 65_536, patience: 5_000 } as const;
 
+const inside = z
+  .string()
+  .refine((path) => !path.startsWith('/') && !path.split('/').includes('..'), 'leads out of the directory');
+const taskSchema = z.discriminatedUnion('kind', [
+  z.object({ kind: z.literal('test') }),
+  z.object({ kind: z.literal('list'), processId: z.int() }),
+  z.object({ kind: z.literal('read'), processId: z.int(), path: inside, target: z.string() }),
+  z.object({ kind: z.literal('fetch'), processId: z.int(), path: inside.nullable(), target: z.string() }),
+]);
+
 const requestSchema = z.discriminatedUnion('command', [
   z.object({ command: z.literal('status') }),
   z.object({ command: z.literal('scale'), workers: z.int().min(0).max(mostWorkers) }),
   z.object({ command: z.literal('stop'), timeout: z.number().min(0).max(86_400_000) }),
+  z.object({ command: z.literal('computer'), pid: z.int(), computerId: z.int(), task: taskSchema }),
 ]);
+
+type Answer = (request: DaemonRequest, signal: AbortSignal) => Promise<DaemonReply>;
 
 /** A socket that answers requests. */
 export interface ControlServer {
@@ -27,7 +40,7 @@ export interface ControlServer {
 export async function startControlServer(
   directory: string,
   socketFile: string,
-  answer: (request: DaemonRequest) => Promise<DaemonReply>,
+  answer: Answer,
 ): Promise<ControlServer> {
   rmSync(socketFile, { force: true });
   const address = socketAddress(directory);
@@ -52,18 +65,20 @@ export async function startControlServer(
   };
 }
 
-async function serve(socket: Socket, answer: (request: DaemonRequest) => Promise<DaemonReply>): Promise<void> {
+async function serve(socket: Socket, answer: Answer): Promise<void> {
   // A client that went away needs no answer.
+  const left = new AbortController();
   socket.on('error', () => socket.destroy());
-  const reply = await replyTo(socket, answer);
+  socket.once('close', () => left.abort());
+  const reply = await replyTo(socket, answer, left.signal);
   socket.end(`${JSON.stringify(reply)}\n`);
 }
 
-async function replyTo(socket: Socket, answer: (request: DaemonRequest) => Promise<DaemonReply>): Promise<DaemonReply> {
+async function replyTo(socket: Socket, answer: Answer, signal: AbortSignal): Promise<DaemonReply> {
   try {
     const request = requestSchema.safeParse(JSON.parse(await readLine(socket)));
     if (!request.success) return { error: 'this daemon does not know such a request' };
-    return await answer(request.data);
+    return await answer(request.data, signal);
   } catch (error) {
     return { error: messageOf(error) };
   }

@@ -52,8 +52,8 @@ export async function runDaemon(location: ProfileLocation, options: DaemonOption
   let server: ControlServer | undefined;
   let failure: unknown;
   try {
-    server = await startControlServer(location.directory, places.socketFile, (request) =>
-      answer(request, supervisor, status, stopping),
+    server = await startControlServer(location.directory, places.socketFile, (request, signal) =>
+      answer(request, supervisor, status, stopping, signal),
     );
     // Workers that opened a new store at the same time would meet in the making of it.
     await (await openProfile(location))[Symbol.asyncDispose]();
@@ -103,6 +103,7 @@ async function answer(
   supervisor: Supervisor,
   status: () => DaemonStatus,
   stopping: StopOrder,
+  signal: AbortSignal,
 ): Promise<DaemonReply> {
   switch (request.command) {
     case 'status':
@@ -110,6 +111,12 @@ async function answer(
     case 'scale':
       supervisor.scale(request.workers);
       return { status: status() };
+    case 'computer': {
+      const tasks = supervisor.tasksOf(request.pid);
+      return tasks === undefined
+        ? { failure: { code: 'daemon-not-running', message: 'that is no worker of this daemon', transient: false } }
+        : tasks.give(request, signal);
+    }
     case 'stop':
       stopping.timeout = request.timeout;
       // Already stopping: the later order counts.

@@ -1,5 +1,20 @@
+import type { ComputerTask } from '../engine/computer-task.js';
+
 /** What a worker tells its supervisor over their channel. */
-export type FromWorker = { readonly type: 'ready' } | ({ readonly type: 'heartbeat' } & Heartbeat);
+export type FromWorker =
+  | { readonly type: 'ready' }
+  | ({ readonly type: 'heartbeat' } & Heartbeat)
+  | { readonly type: 'outcome'; readonly id: number; readonly outcome: TaskOutcome };
+
+/** What came of a task that a worker was given; a failure is a WherryError in words. */
+export type TaskOutcome = { readonly result: unknown } | { readonly failure: TaskFailure };
+
+export interface TaskFailure {
+  readonly code: string;
+  readonly message: string;
+  readonly hint?: string | undefined;
+  readonly transient: boolean;
+}
 
 /** How a worker is, by its own account. */
 export interface Heartbeat {
@@ -15,7 +30,11 @@ export type ToWorker =
   /** End; it is killed after `timeout` milliseconds. A later word counts instead of an earlier one. */
   | { readonly type: 'drain'; readonly timeout: number }
   /** So many workers share the computers. */
-  | { readonly type: 'workers'; readonly count: number };
+  | { readonly type: 'workers'; readonly count: number }
+  /** Carry this out on the connection of a computer that you hold. */
+  | { readonly type: 'task'; readonly id: number; readonly computerId: number; readonly task: ComputerTask }
+  /** Nobody waits for the outcome of this task any more. */
+  | { readonly type: 'cancel'; readonly id: number };
 
 /** How a worker ended. Times are ISO 8601. */
 export interface WorkerEnd {
@@ -74,12 +93,15 @@ export interface DaemonStatus extends SupervisorStatus {
 export type DaemonRequest =
   | { readonly command: 'status' }
   | { readonly command: 'scale'; readonly workers: number }
-  | { readonly command: 'stop'; readonly timeout: number };
+  | { readonly command: 'stop'; readonly timeout: number }
+  /** To be carried out by the worker with this pid, which holds the computer; given up when the client goes away. */
+  | { readonly command: 'computer'; readonly pid: number; readonly computerId: number; readonly task: ComputerTask };
 
 /** The answer to each; `stop` is answered when everything has ended and the profile is free. */
 export type DaemonReply =
   | { readonly status: DaemonStatus }
   | { readonly stopped: true; readonly killed: number }
+  | TaskOutcome
   | { readonly error: string };
 
 /** What a daemon tells the program that started it. */

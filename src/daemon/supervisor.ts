@@ -3,6 +3,7 @@ import { WherryError } from '../errors.js';
 import type { Log } from './log.js';
 import type { BreakerStatus, SupervisorStatus } from './messages.js';
 import { breakerPause, restartPause, restartTiming } from './restart-policy.js';
+import type { TaskDesk } from './task-desk.js';
 import { isoTime, type PlaceTiming, type PlaceTools, WorkerPlace } from './worker-place.js';
 
 export interface SupervisorOptions {
@@ -96,6 +97,11 @@ export class Supervisor {
     while (this.#running().length > 0) await this.#change();
     clearInterval(this.#watch);
     return asked.filter(({ killed }) => killed).length;
+  }
+
+  /** The tasks of the worker with this pid; undefined when it is none of ours. */
+  tasksOf(pid: number): TaskDesk | undefined {
+    return [...this.#places.values()].find((place) => place.pid === pid)?.tasks;
   }
 
   /** Gives all workers so many milliseconds to end. */

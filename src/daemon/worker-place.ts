@@ -3,6 +3,7 @@ import { createInterface } from 'node:readline';
 import type { Log, LogEntry } from './log.js';
 import type { FromWorker, Heartbeat, ToWorker, WorkerEnd, WorkerStatus } from './messages.js';
 import { earlyEnds, type RestartTiming } from './restart-policy.js';
+import { TaskDesk } from './task-desk.js';
 
 /** Milliseconds. */
 export interface PlaceTiming extends RestartTiming {
@@ -39,6 +40,7 @@ export class WorkerPlace {
   #nextStart: number | undefined;
   #drainTimeout = 0;
   #drainUntil = 0;
+  readonly tasks = new TaskDesk((message) => this.tell(message));
 
   constructor(number: number, tools: PlaceTools) {
     this.number = number;
@@ -47,6 +49,10 @@ export class WorkerPlace {
 
   get state(): WorkerStatus['state'] {
     return this.#state;
+  }
+
+  get pid(): number | undefined {
+    return this.#child?.pid;
   }
 
   get running(): boolean {
@@ -171,6 +177,8 @@ export class WorkerPlace {
     if (message.type === 'heartbeat') {
       const { delayP99, delayMax, memory } = message;
       this.#heartbeat = { delayP99, delayMax, memory };
+    } else if (message.type === 'outcome') {
+      this.tasks.hear(message.id, message.outcome);
     } else if (this.#state === 'starting') {
       this.#state = 'ready';
       this.#readyAt = this.#heard;
@@ -201,6 +209,7 @@ export class WorkerPlace {
     this.#child = this.#readyAt = undefined;
     this.#heartbeat = null;
     this.#state = 'waiting';
+    this.tasks.close();
     this.#tools.changed(this);
   }
 

@@ -9,6 +9,7 @@ import { openProfile } from '../engine/profile.js';
 import { messageOf, WherryError } from '../errors.js';
 import type { FromWorker, ToWorker } from './messages.js';
 import { stopTimeout } from './stop-timeout.js';
+import { WorkerTasks } from './worker-tasks.js';
 
 /** Milliseconds. Without a supervisor nobody else ends a worker whose steps hang. */
 const timing = { heartbeat: 1_000, orphanEnd: 5_000 } as const;
@@ -20,6 +21,7 @@ const stop = new AbortController();
 /** What is in progress is stopped. */
 const hurry = new AbortController();
 let workers = Number.POSITIVE_INFINITY;
+let tasks: WorkerTasks | undefined;
 let hurryTimer: NodeJS.Timeout | undefined;
 
 function drain(timeout: number): void {
@@ -55,6 +57,7 @@ function beat(): NodeJS.Timeout {
 async function work(home: string | undefined, profileName: string | undefined): Promise<void> {
   await using profile = await openProfile({ home, profile: profileName });
   await using engine = new Engine(profile, { workers: () => workers });
+  tasks = new WorkerTasks(engine, profile.store);
   beat();
   tell({ type: 'ready' });
   await engine.drive({ signal: stop.signal, until: () => false });
@@ -69,8 +72,17 @@ function wordsOf(error: unknown): string {
 
 if (process.send === undefined) throw new Error('a worker is started by its supervisor: run `wherry daemon start`');
 process.on('message', (message: ToWorker) => {
-  if (message.type === 'drain') drain(message.timeout);
-  else workers = message.count;
+  switch (message.type) {
+    case 'drain':
+      return drain(message.timeout);
+    case 'workers':
+      workers = message.count;
+      return;
+    case 'cancel':
+      return tasks?.cancel(message.id);
+    case 'task':
+      void tasks?.carryOut(message).then((outcome) => tell({ type: 'outcome', id: message.id, outcome }));
+  }
 });
 process.once('disconnect', orphaned);
 // The supervisor may have died while this program was being loaded, when nobody listened yet.

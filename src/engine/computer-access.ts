@@ -3,19 +3,41 @@ import { WherryError } from '../errors.js';
 import type { Connection } from '../plugin/transport.js';
 import { claimLease, leaseHolder, releaseLease, renewLease } from '../store/leases.js';
 import type { Store } from '../store/store.js';
-import type { ComputerRow } from '../store/tables.js';
+import type { ComputerRow, LeaseRow } from '../store/tables.js';
 import { type LoadedComputer, loadComputer } from './loaded-computer.js';
 import { TransportQueue } from './transport-queue.js';
+
+/** Lends a computer's connection for the time of `work`; `anyway` also while the computer is held or left alone. */
+export type UseConnection = <T>(
+  signal: AbortSignal,
+  work: (connection: Connection, computer: LoadedComputer, signal: AbortSignal) => Promise<T>,
+  anyway?: boolean,
+) => Promise<T>;
+
+/** Another program has the computer's lease. */
+export class ComputerTaken extends WherryError {
+  override readonly name = 'ComputerTaken';
+  readonly holder: LeaseRow | undefined;
+
+  constructor(label: string, holder: LeaseRow | undefined) {
+    const who = holder === undefined ? 'another driver' : `another driver (pid ${holder.pid} on ${holder.host})`;
+    super('back-pressure', `${who} is speaking to ${label}`, {
+      transient: true,
+      hint: 'only one program at a time may; wait for its end, or stop it, and try again',
+    });
+    this.holder = holder;
+  }
+}
 
 /** Milliseconds. */
 const timing = { lease: 30_000, renewal: 8_000 } as const;
 
 /**
  * Holds the lease of a computer for the time of `work`, so that nobody else speaks to it meanwhile.
- * Errors: `back-pressure` when a driver holds it; those of `work`.
+ * Errors: ComputerTaken when a driver holds it; those of `work`.
  * @param signal aborts `work`
  */
-export async function withComputerLease<T>(
+async function withComputerLease<T>(
   store: Store,
   row: ComputerRow,
   signal: AbortSignal,
@@ -23,14 +45,7 @@ export async function withComputerLease<T>(
 ): Promise<T> {
   const name = `computer:${row.id}`;
   const lease = await claimLease(store, name, randomUUID(), Date.now(), timing.lease);
-  if (lease === undefined) {
-    const holder = await leaseHolder(store, name, Date.now());
-    const who = holder === undefined ? 'another driver' : `another driver (pid ${holder.pid} on ${holder.host})`;
-    throw new WherryError('back-pressure', `${who} is speaking to ${row.label}`, {
-      transient: true,
-      hint: 'only one program at a time may; wait for its end, or stop it, and try again',
-    });
-  }
+  if (lease === undefined) throw new ComputerTaken(row.label, await leaseHolder(store, name, Date.now()));
   const lost = new AbortController();
   const renewal = setInterval(async () => {
     const held = await renewLease(store, lease, Date.now(), timing.lease).catch((error: unknown) => error);
@@ -45,16 +60,13 @@ export async function withComputerLease<T>(
   }
 }
 
-/** Opens a computer's connection for the time of `work`, under its lease and limits. */
-export async function withConnection<T>(
-  store: Store,
-  row: ComputerRow,
-  signal: AbortSignal,
-  work: (connection: Connection, computer: LoadedComputer, signal: AbortSignal) => Promise<T>,
-): Promise<T> {
-  const computer = await loadComputer(row);
-  return withComputerLease(store, row, signal, async (held) => {
-    await using queue = new TransportQueue({ store, now: Date.now, random: Math.random });
-    return await queue.use(computer, held, (connection) => work(connection, computer, held));
-  });
+/** Takes a computer's lease and opens its connection for each use, under its limits. Errors: ComputerTaken. */
+export function borrow(store: Store, row: ComputerRow): UseConnection {
+  return async (signal, work, anyway) => {
+    const computer = await loadComputer(row);
+    return withComputerLease(store, row, signal, async (held) => {
+      await using queue = new TransportQueue({ store, now: Date.now, random: Math.random });
+      return await queue.use(computer, held, (open) => work(open, computer, held), undefined, anyway);
+    });
+  };
 }

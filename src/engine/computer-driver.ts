@@ -14,6 +14,7 @@ import type { Lease } from '../store/leases.js';
 import { fromJson, type StoreTransaction } from '../store/store.js';
 import type { ComputerRow, ProcessRow } from '../store/tables.js';
 import { admit, refuseEntry, writeThrottle } from './admission.js';
+import type { UseConnection } from './computer-access.js';
 import { ComputerPoll, stopDriving } from './computer-poll.js';
 import type { DriverTools } from './driver-tools.js';
 import { dueRows, killIntents, nextDueTime, unsettledRows } from './due-work.js';
@@ -45,6 +46,8 @@ export class ComputerDriver {
   readonly #tools: DriverTools;
   readonly #stop = new AbortController();
   readonly #working = new Map<number, Work>();
+  /** Commands of people that use the connection. */
+  #guests = 0;
   #computer: LoadedComputer;
   readonly #poll: ComputerPoll;
 
@@ -73,8 +76,21 @@ export class ComputerDriver {
 
   /** Is anything in progress? */
   get busy(): boolean {
-    return this.#working.size > 0 || this.#poll.busy;
+    return this.#working.size > 0 || this.#poll.busy || this.#guests > 0;
   }
+
+  /** Lends the connection to a command of somebody. */
+  readonly lend: UseConnection = async (signal, work, anyway) => {
+    const held = AbortSignal.any([signal, this.#stop.signal]);
+    const computer = this.#computer;
+    this.#guests++;
+    try {
+      return await this.#tools.queue.use(computer, held, (open) => work(open, computer, held), undefined, anyway);
+    } finally {
+      this.#guests--;
+      this.#tools.wake();
+    }
+  };
 
   /** Aborted with the reason when the lease was lost. */
   get stopped(): AbortSignal {

@@ -5,6 +5,7 @@ import type { LifecycleHooks } from '../process/hooks.js';
 import { writeEvents } from '../store/events.js';
 import { claimLease, leaseHolder, releaseLease, renewLease } from '../store/leases.js';
 import type { LeaseRow } from '../store/tables.js';
+import type { UseConnection } from './computer-access.js';
 import { ComputerDriver } from './computer-driver.js';
 import type { DriverTools } from './driver-tools.js';
 import { computersWithWork } from './due-work.js';
@@ -159,6 +160,16 @@ export class Engine implements AsyncDisposable {
   #begin(): void {
     this.#woken = false;
     this.#stepped = performance.now();
+  }
+
+  /**
+   * A way to use the connection of a computer that this engine holds, beside its own work on it.
+   * Errors: `back-pressure` when it does not hold it.
+   */
+  lend(computerId: number): UseConnection {
+    const driver = this.#drivers.get(computerId);
+    if (driver !== undefined) return driver.lend;
+    throw new WherryError('back-pressure', 'this driver does not hold the computer', { transient: true });
   }
 
   async #step(computers: readonly number[] | undefined): Promise<number | undefined> {

@@ -1,11 +1,11 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import { messageOf, WherryError } from '../errors.js';
 import type { Connection } from '../plugin/transport.js';
 import { writeEvents } from '../store/events.js';
 import type { Store } from '../store/store.js';
 import type { ComputerRow } from '../store/tables.js';
-import { withComputerLease } from './computer-access.js';
+import type { UseConnection } from './computer-access.js';
 import { checks, type Finding, type TestContext } from './computer-checks.js';
+import { ComputerUnavailable } from './computer-unavailable.js';
 import { isDisabled } from './computers.js';
 import { type LoadedComputer, loadComputer } from './loaded-computer.js';
 
@@ -18,72 +18,59 @@ export interface CheckResult {
   readonly durationMs: number;
 }
 
-/** Milliseconds until the connection must be open. */
-const openDeadline = 60_000;
-
 /**
  * Tries everything that a computer is needed for, one check after another; each is told as it ends. It speaks to the
  * computer under its lease, also while the computer is held or left alone; success lifts both.
- * Errors: `back-pressure` when a driver holds the computer.
+ * Errors: ComputerTaken when a driver holds the computer.
  */
 export async function testComputer(
   store: Store,
   row: ComputerRow,
-  options: { readonly signal: AbortSignal; readonly onCheck: (result: CheckResult) => void },
+  options: {
+    readonly use: UseConnection;
+    readonly signal: AbortSignal;
+    readonly onCheck: (result: CheckResult) => void;
+  },
 ): Promise<CheckResult[]> {
   const results: CheckResult[] = [];
+  const end = (name: string, began: number, result: Omit<CheckResult, 'name' | 'durationMs'>) => {
+    const told = { name, ...result, durationMs: Math.round(performance.now() - began) };
+    results.push(told);
+    options.onCheck(told);
+  };
   const run = async <T extends Finding>(name: string, work: () => Promise<T>): Promise<T | undefined> => {
     const began = performance.now();
-    const end = (result: Omit<CheckResult, 'name' | 'durationMs'>) => {
-      const told = { name, ...result, durationMs: Math.round(performance.now() - began) };
-      results.push(told);
-      options.onCheck(told);
-    };
     try {
       const found = await work();
-      end({ ok: true, detail: found.detail, hint: found.hint ?? null });
+      end(name, began, { ok: true, detail: found.detail, hint: found.hint ?? null });
       return found;
     } catch (error) {
       if (options.signal.aborted) throw error;
       const hint = error instanceof WherryError ? (error.hint ?? null) : null;
-      end({ ok: false, detail: messageOf(error), hint });
+      end(name, began, { ok: false, detail: messageOf(error), hint });
       return undefined;
     }
   };
   const loaded = await run('configuration', async () => {
     const computer = await loadComputer(row);
-    return { detail: `${computer.transport.name} and ${computer.scheduler.name}`, computer };
+    return { detail: `${computer.transport.name} and ${computer.scheduler.name}` };
   });
   if (loaded === undefined) return results;
-  const { computer } = loaded;
-  await withComputerLease(store, row, options.signal, async (signal) => {
-    const opened = await run('connection', () => open(store, computer, signal));
-    if (opened === undefined) return;
-    await using connection = opened.connection;
+  const began = performance.now();
+  const connected = (result: Omit<CheckResult, 'name' | 'durationMs'>) => end('connection', began, result);
+  const check = async (connection: Connection, computer: LoadedComputer, signal: AbortSignal) => {
+    connected({ ok: true, detail: `as ${connection.user}, home ${connection.home}`, hint: null });
     const context: TestContext = { computer, connection, signal };
-    for (const check of checks(computer)) await run(check.name, () => check.run(context));
+    for (const each of checks(computer)) await run(each.name, () => each.run(context));
     if (results.every(({ ok }) => ok)) await release(store, row.id);
-  });
+  };
+  try {
+    await options.use(options.signal, check, true);
+  } catch (error) {
+    if (options.signal.aborted || !(error instanceof ComputerUnavailable)) throw error;
+    connected({ ok: false, detail: messageOf(error.cause), hint: error.hint ?? null });
+  }
   return results;
-}
-
-/** Opens a connection of its own: a hold does not keep it, the safe interval between openings does. */
-async function open(
-  store: Store,
-  computer: LoadedComputer,
-  signal: AbortSignal,
-): Promise<Finding & { readonly connection: Connection }> {
-  const { row, limits, transport, connectionSettings } = computer;
-  const state = await store
-    .selectFrom('computers')
-    .select('opened_at')
-    .where('id', '=', row.id)
-    .executeTakeFirstOrThrow();
-  const wait = (state.opened_at ?? 0) + limits.safeOpenInterval - Date.now();
-  if (wait > 0) await delay(wait, undefined, { signal });
-  await store.updateTable('computers').set({ opened_at: Date.now() }).where('id', '=', row.id).execute();
-  const connection = await transport.open(connectionSettings, { timeout: openDeadline, signal });
-  return { detail: `as ${connection.user}, home ${connection.home}`, connection };
 }
 
 /** The computer can be used: whatever kept its processes waiting is lifted. */

@@ -47,17 +47,19 @@ export class TransportQueue implements AsyncDisposable {
   /**
    * Runs `work` on the computer's connection, opening it when needed, as one of at most `maxChannels` at once.
    * Errors: those of `work`; a ComputerUnavailable when no connection can be had now.
+   * @param anyway also while the computer is held or left alone, as a test of it must
    */
   async use<T>(
     computer: LoadedComputer,
     signal: AbortSignal,
     work: (connection: Connection) => Promise<T>,
     priority = 5,
+    anyway = false,
   ): Promise<T> {
     const entry = this.#entry(computer);
     return entry.channels.schedule({ priority }, async () => {
       signal.throwIfAborted();
-      const connection = await this.#connection(entry, computer, signal).catch((error: unknown) => {
+      const connection = await this.#connection(entry, computer, signal, anyway).catch((error: unknown) => {
         throw signal.aborted ? signal.reason : new ComputerUnavailable(computer.config.label, error);
       });
       entry.users++;
@@ -121,19 +123,19 @@ export class TransportQueue implements AsyncDisposable {
     return entry;
   }
 
-  async #connection(entry: Entry, computer: LoadedComputer, signal: AbortSignal): Promise<Connection> {
+  async #connection(entry: Entry, computer: LoadedComputer, signal: AbortSignal, anyway: boolean): Promise<Connection> {
     // Whoever still stood in the queue when it was closed must not open a connection that nobody would ever close.
     entry.abort.signal.throwIfAborted();
     if (entry.connection !== undefined && !entry.connection.lost.aborted) return entry.connection;
-    entry.opening ??= this.#reopen(entry, computer).finally(() => {
+    entry.opening ??= this.#reopen(entry, computer, anyway).finally(() => {
       entry.opening = undefined;
     });
     return abortable(entry.opening, signal);
   }
 
-  async #reopen(entry: Entry, computer: LoadedComputer): Promise<Connection> {
+  async #reopen(entry: Entry, computer: LoadedComputer, anyway: boolean): Promise<Connection> {
     if (entry.connection !== undefined) await this.#lost(entry, computer, entry.connection);
-    return this.#open(entry, computer);
+    return this.#open(entry, computer, anyway);
   }
 
   /**
@@ -141,7 +143,7 @@ export class TransportQueue implements AsyncDisposable {
    * one begins, the others wait again.
    * @returns when it began
    */
-  async #turn(entry: Entry, computer: LoadedComputer): Promise<number> {
+  async #turn(entry: Entry, computer: LoadedComputer, anyway: boolean): Promise<number> {
     const { store, now } = this.#options;
     const { id } = computer.row;
     const interval = computer.limits.safeOpenInterval;
@@ -151,12 +153,12 @@ export class TransportQueue implements AsyncDisposable {
         .select(['opened_at', 'open_after', 'hold'])
         .where('id', '=', id)
         .executeTakeFirstOrThrow();
-      if (hold !== null) throw heldError(computer.config.label, hold);
+      if (hold !== null && !anyway) throw heldError(computer.config.label, hold);
       const at = now();
       // Bounded, for a clock that was set back.
       const wait = Math.max(
         Math.min((opened_at ?? 0) + interval - at, interval),
-        Math.min((open_after ?? 0) - at, 2 * backoff.ceiling),
+        anyway ? 0 : Math.min((open_after ?? 0) - at, 2 * backoff.ceiling),
       );
       if (wait > 0) await this.#pause(at + wait, wait, entry.abort.signal);
       const began = now();
@@ -164,7 +166,7 @@ export class TransportQueue implements AsyncDisposable {
         .updateTable('computers')
         .set({ opened_at: began })
         .where('id', '=', id)
-        .where('hold', 'is', null)
+        .where('hold', hold === null ? 'is' : '=', hold)
         .where('opened_at', opened_at === null ? 'is' : '=', opened_at)
         .where('open_after', open_after === null ? 'is' : '=', open_after)
         .executeTakeFirst();
@@ -180,10 +182,10 @@ export class TransportQueue implements AsyncDisposable {
     signal.throwIfAborted();
   }
 
-  async #open(entry: Entry, computer: LoadedComputer): Promise<Connection> {
+  async #open(entry: Entry, computer: LoadedComputer, anyway: boolean): Promise<Connection> {
     const { store, now } = this.#options;
     const { id } = computer.row;
-    const began = await this.#turn(entry, computer);
+    const began = await this.#turn(entry, computer, anyway);
     try {
       const connection = await computer.transport.open(computer.connectionSettings, {
         timeout: openDeadline,
@@ -210,11 +212,13 @@ export class TransportQueue implements AsyncDisposable {
     await store.transaction().execute(async (transaction) => {
       if (holds.has(code)) {
         const hint = error instanceof WherryError ? error.hint : undefined;
-        await transaction
+        const held = await transaction
           .updateTable('computers')
           .set({ hold: JSON.stringify({ code, message, hint, since: at }) })
           .where('id', '=', id)
-          .execute();
+          .where('hold', 'is', null)
+          .executeTakeFirst();
+        if (held.numUpdatedRows === 0n) return;
         await writeEvents(transaction, null, at, [{ type: 'computer.held', computerId: id, data: { code, message } }]);
         return;
       }

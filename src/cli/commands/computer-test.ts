@@ -1,5 +1,6 @@
+import { onComputer } from '../../daemon/on-computer.js';
 import { getComputer } from '../../engine/computers.js';
-import { type CheckResult, testComputer } from '../../engine/test-computer.js';
+import type { CheckResult } from '../../engine/test-computer.js';
 import { defineCommand, json } from '../command.js';
 import { hintLines } from '../errors.js';
 import { interruption } from '../interruption.js';
@@ -11,11 +12,11 @@ export const command = defineCommand({
   options: { json },
   examples: [['$0 daint', 'connection, shell, clock, directories, tools, transfers and batch system']],
   run: (given) =>
-    withProfile(given, async ({ store }) => {
-      const row = await getComputer(store, given.label);
+    withProfile(given, async (profile) => {
+      const row = await getComputer(profile.store, given.label);
       using interrupted = interruption();
       const onCheck = given.json ? () => undefined : printCheck;
-      const results = await testComputer(store, row, { signal: interrupted.signal, onCheck });
+      const results = await onComputer(profile, row, { kind: 'test' }, interrupted.signal, onCheck);
       if (given.json) printJson(results);
       const failed = results.filter(({ ok }) => !ok);
       if (failed.length === 0) {

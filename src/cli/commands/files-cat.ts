@@ -1,3 +1,5 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { storedFiles } from '../../engine/process-files.js';
 import type { Profile } from '../../engine/profile.js';
 import { WherryError } from '../../errors.js';
@@ -36,26 +38,23 @@ export const command = defineCommand({
 
 const plain = (path: string) => path.replace(/^(\.\/)+/, '').replace(/\/+$/, '');
 
-/** Most bytes that are read from a computer to be printed. */
-const mostBytes = 256 * 2 ** 20;
-
 /** Bytes as they are; on a terminal without what could command it. */
 async function show(content: Buffer): Promise<void> {
   await printRaw(process.stdout.isTTY ? printableLines(content.toString('utf8')) : content);
 }
 
-async function readRemote({ store }: Profile, row: ProcessRow, asked: string): Promise<Buffer> {
-  const { withConnection } = await import('../../engine/computer-access.js');
-  const { deadlines } = await import('../../calcjob/context.js');
+async function readRemote(profile: Profile, row: ProcessRow, asked: string): Promise<Buffer> {
+  const { onComputer } = await import('../../daemon/on-computer.js');
   const path = plain(asked);
   if (path.startsWith('/') || path.split('/').includes('..')) {
     throw new WherryError('bad-input', `"${asked}" leads out of the directory of the process`, {
       hint: 'give a path relative to it',
     });
   }
-  const { computer, directory } = await remotePlace(store, row);
+  const { computer } = await remotePlace(profile.store, row);
   using interrupted = interruption();
-  return withConnection(store, computer, interrupted.signal, (connection, _, signal) =>
-    connection.read(`${directory}/${path}`, { timeout: deadlines.transfer, signal, maxBytes: mostBytes }),
-  );
+  await using temporary = await profile.repository.temporaryDirectory();
+  const target = join(temporary.path, 'content');
+  await onComputer(profile, computer, { kind: 'read', processId: row.id, path, target }, interrupted.signal);
+  return await readFile(target);
 }

@@ -1,5 +1,5 @@
 import path from 'node:path';
-import { below, copyInto, folderName, outgoing, storedFiles } from '../../engine/process-files.js';
+import { copyInto, folderName, outgoing, storedFiles } from '../../engine/process-files.js';
 import type { Profile } from '../../engine/profile.js';
 import { WherryError } from '../../errors.js';
 import type { ProcessRow } from '../../store/tables.js';
@@ -57,24 +57,18 @@ async function getStored(
 }
 
 async function getRemote(
-  { store, repository }: Profile,
+  profile: Profile,
   row: ProcessRow,
   asked: string | undefined,
   folder: string,
   force: boolean,
 ): Promise<string[]> {
-  const { withConnection } = await import('../../engine/computer-access.js');
-  const { deadlines } = await import('../../calcjob/context.js');
-  const { computer, directory } = await remotePlace(store, row);
+  const { onComputer } = await import('../../daemon/on-computer.js');
+  const { computer } = await remotePlace(profile.store, row);
   using interrupted = interruption();
-  await using temporary = await repository.temporaryDirectory();
-  const files = await withConnection(store, computer, interrupted.signal, async (connection, _, signal) => {
-    const bounds = { timeout: deadlines.transfer, signal };
-    const found = await connection.find(directory, [''], bounds);
-    const wanted = below(found, asked).filter(({ type }) => type === 'file');
-    await connection.download(directory, wanted, temporary.path, bounds);
-    return wanted;
-  });
+  await using temporary = await profile.repository.temporaryDirectory();
+  const task = { kind: 'fetch', processId: row.id, path: asked ?? null, target: temporary.path } as const;
+  const files = await onComputer(profile, computer, task, interrupted.signal);
   if (files.length === 0) throw nothing(row, asked === undefined ? 'files on the computer' : `file "${asked}" there`);
   const outgoingFiles = files.map((file) => ({
     path: file.path,

@@ -61,13 +61,10 @@ function printTable(entries: readonly Entry[]): void {
   print(lines.join('\n'));
 }
 
-async function remoteEntries({ store }: Profile, row: ProcessRow, asked: string | undefined): Promise<Entry[]> {
-  const { withConnection } = await import('../../engine/computer-access.js');
-  const { deadlines } = await import('../../calcjob/context.js');
-  const { computer, directory } = await remotePlace(store, row);
+async function remoteEntries(profile: Profile, row: ProcessRow, asked: string | undefined): Promise<Entry[]> {
+  const { onComputer } = await import('../../daemon/on-computer.js');
+  const { computer } = await remotePlace(profile.store, row);
   using interrupted = interruption();
-  const found = await withConnection(store, computer, interrupted.signal, (connection, _, signal) =>
-    connection.find(directory, [''], { timeout: deadlines.transfer, signal }),
-  );
+  const found = await onComputer(profile, computer, { kind: 'list', processId: row.id }, interrupted.signal);
   return below(found, asked).filter(({ path }) => path !== '' && path !== '.');
 }
