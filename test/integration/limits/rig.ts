@@ -5,7 +5,6 @@ import { expect } from 'vitest';
 import type { JobInput } from '../../../src/config/job.js';
 import type { ComputerRow, ProcessRow } from '../../../src/store/tables.js';
 import { type Cluster, startCluster } from '../../rigs/cluster.js';
-import type { SlurmOptions } from '../../rigs/slurm.js';
 import { logSubmissions, type QueuedJob, type Submission } from '../../rigs/submission-log.js';
 
 const searchPath = '/usr/local/bin:/usr/bin:/bin';
@@ -22,10 +21,10 @@ export interface LimitsRig extends Cluster {
   expectGoodEnds(rows: readonly ProcessRow[]): Promise<void>;
 }
 
-export async function startLimitsRig(slurm: SlurmOptions = {}): Promise<LimitsRig> {
+export async function startLimitsRig(): Promise<LimitsRig> {
   const base = await mkdtemp(path.join(tmpdir(), 'wherry-limits-'));
   const log = await logSubmissions(base, searchPath);
-  const cluster = await startCluster({ slurm, sshd: { environment: { PATH: `${log.directory}:${searchPath}` } } });
+  const cluster = await startCluster({ sshd: { environment: { PATH: `${log.directory}:${searchPath}` } } });
   const submissionsOf = async (rows: readonly ProcessRow[]) => {
     const ids = new Set(rows.map(({ id }) => id));
     return (await log.entries()).filter((entry) => ids.has(idOf(entry) ?? 0));
