@@ -1,4 +1,5 @@
 import { type Answer, type Books, type Dialect, durationOf, printed, type ShownJob } from './dialect.js';
+import { endedStates } from './queue.js';
 import { shellWords } from './shell-words.js';
 
 const marks = { begin: '# begin jobs\n', end: '# end jobs', done: '# end\n' } as const;
@@ -18,15 +19,23 @@ export const pbsProDialect: Dialect = {
     const [shell, option, text = ''] = command;
     if (shell !== 'sh' || option !== '-c') return undefined;
     if (text.includes('qdel $ids')) return 'kill';
-    if (text.includes('qselect')) return 'find';
-    return text.includes('qstat') ? 'list' : undefined;
+    if (text.includes('do ask $ids; done')) return 'list';
+    return text.includes('qselect') ? 'find' : undefined;
   },
   answer(question, command, stdin, books) {
     if (question === 'kill') return kill(stdin, books);
     if (question === 'find') return find(command[2] ?? '', books);
-    const ids = stdin.split(/\s+/).filter((id) => id !== '');
-    const answer = qstat(ids, books);
-    return { ...answer, stdout: `${ids.length === 0 ? '' : answer.stdout}${marks.done}` };
+    const asked = stdin.split(/\s+/).filter((id) => id !== '');
+    // Where those of others count too, qselect tells all that have not ended.
+    const isOfAll = command[2]?.includes('qselect') ?? false;
+    const living = books.queue().filter(({ state }) => isOfAll && !endedStates.has(state));
+    const parts = [asked, living.map(({ job }) => job.id)].filter((ids) => ids.length > 0);
+    const answers = parts.map((ids) => qstat(ids, books));
+    return {
+      stdout: `${answers.map(({ stdout }) => stdout).join('')}${marks.done}`,
+      stderr: answers.map(({ stderr }) => stderr).join(''),
+      exitCode: 0,
+    };
   },
 };
 

@@ -74,9 +74,6 @@ export const endedStates: ReadonlySet<SimulatedState> = new Set([
 /** The jobs of a simulated computer. Nothing happens by itself: `advance` carries out what the time has brought. */
 export class SimulatedQueue {
   readonly jobs = new Map<string, SimulatedJob>();
-  /** Most directories whose jobs stood in the queue or ran at the same time, and whose jobs ran. */
-  mostAtOnce = 0;
-  mostRunning = 0;
   readonly #options: QueueOptions;
   readonly #active = new Map<string, Active>();
   #later: Deferred[] = [];
@@ -117,10 +114,6 @@ export class SimulatedQueue {
     this.jobs.set(id, job);
     const wait = Math.round(draw(seed, 'wait', name) * longestWait);
     this.#active.set(id, { job, at: at + wait, next: 'start', exitCode: 0, stdout: '' });
-    this.mostAtOnce = Math.max(
-      this.mostAtOnce,
-      this.#directories(() => true),
-    );
     return job;
   }
 
@@ -154,14 +147,6 @@ export class SimulatedQueue {
       } else if (active !== undefined) this.#carryOut(active);
     }
     this.#advanced = now;
-  }
-
-  /** Directories of the jobs that stand in the queue or run; jobs without one are those of others. */
-  #directories(chosen: (active: Active) => boolean): number {
-    const directories = new Set<string>();
-    for (const active of this.#active.values()) if (chosen(active)) directories.add(active.job.script.directory);
-    directories.delete('');
-    return directories.size;
   }
 
   #nextActive(): Active | undefined {
@@ -218,10 +203,6 @@ export class SimulatedQueue {
     const first = ends.reduce((one, other) => (other.after < one.after ? other : one));
     active.next = first.next;
     active.at = this.#advanced + first.after;
-    this.mostRunning = Math.max(
-      this.mostRunning,
-      this.#directories((each) => each.next !== 'start'),
-    );
     active.exitCode = run.exitCode;
     active.stdout = run.stdout ?? '';
   }

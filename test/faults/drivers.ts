@@ -4,6 +4,9 @@ import { Life } from './life.js';
 import type { Plan, PlannedDriver } from './plan.js';
 import type { World } from './world.js';
 
+/** Milliseconds: long, for steps are what a run costs. */
+const lease = 120_000;
+
 /** Lets a driver live, and another in its place after each death, until everything has ended or the signal comes. */
 export async function runDriver(world: World, plan: Plan, driver: PlannedDriver, over: AbortSignal): Promise<void> {
   const { clock } = world;
@@ -11,6 +14,7 @@ export async function runDriver(world: World, plan: Plan, driver: PlannedDriver,
   await clock.sleep(began + driver.begins, over);
   for (let number = 0; !over.aborted; number++) {
     const life = new Life(`${driver.name}-${number + 1}`, driver.fates[number], world);
+    world.lives.push(life);
     await life.live(() => drive(world, plan, driver, life, over));
     if (driver.passEvery === undefined && !life.isDead) return;
     const rest = driver.passEvery ?? draw(plan.seed, driver.name, number) * 40_000;
@@ -36,6 +40,7 @@ async function drive(
         await life.thaw();
       },
       heartbeat: driver.heartbeat,
+      lease,
       random,
       nonce: () => Math.floor(random() * 2 ** 40).toString(16),
     },

@@ -1,9 +1,11 @@
 import type { Connection, OpenOptions } from '../../src/plugin.js';
-import { type SimulatedCluster, shellWords, simulatedTransport } from '../../testing/index.js';
+import { type Operation, type SimulatedCluster, shellWords, simulatedTransport } from '../../testing/index.js';
 import { Life } from './life.js';
 
 /** The way of all drivers to the simulated computer: it knows whose connection is whose, and who breaks a rule. */
 export class Line {
+  /** Since when nothing may be sent, or none of these operations. */
+  quiet: { readonly since: number; readonly only?: Operation | undefined } | undefined;
   readonly violations: string[] = [];
   readonly #cluster: SimulatedCluster;
   readonly #safeOpenInterval: number;
@@ -29,7 +31,7 @@ export class Line {
     }
     this.#openedAt = now;
     for (const [connection, owner] of this.#open) {
-      const isThere = !connection.lost.aborted && !isHelpless(owner, now);
+      const isThere = !isLate && !connection.lost.aborted && !isHelpless(owner, now);
       if (isThere) this.violations.push(`${life?.name} opens a connection while ${owner?.name} has one`);
     }
     const connection = await simulatedTransport(this.#cluster).open({}, options);
@@ -52,7 +54,9 @@ export class Line {
         if (typeof value !== 'function' || key === 'close' || key === Symbol.asyncDispose) return value;
         return async (...words: unknown[]) => {
           await life?.thaw();
-          const isList = key === 'exec' && this.#isList(String(words[0]));
+          const operation = key === 'exec' ? this.#operationOf(String(words[0])) : undefined;
+          this.#checkQuiet(life, operation);
+          const isList = operation === 'list';
           if (isList) this.#beginList(life);
           try {
             return await (value as (...words: unknown[]) => Promise<unknown>)(...words);
@@ -65,8 +69,16 @@ export class Line {
     });
   }
 
-  #isList(script: string): boolean {
-    return this.#cluster.dialect.recognise(shellWords(script)) === 'list';
+  #operationOf(script: string): Operation | undefined {
+    if (script.includes('wherry_script=')) return 'submit';
+    return this.#cluster.dialect.recognise(shellWords(script));
+  }
+
+  #checkQuiet(life: Life | undefined, operation: Operation | undefined): void {
+    const now = this.#cluster.clock.now();
+    const isQuiet = this.quiet !== undefined && now - this.quiet.since > allowedAfter;
+    if (!isQuiet || isHelpless(life, now) || (this.quiet?.only ?? operation) !== operation) return;
+    this.violations.push(`${life?.name} sends ${operation ?? 'something'} to a computer that is to be left alone`);
   }
 
   #beginList(life: Life | undefined): void {
@@ -78,7 +90,10 @@ export class Line {
   }
 }
 
+/** Milliseconds: what has begun goes on to its end, a step may be a heartbeat away. */
+const allowedAfter = 200_000;
+
 /** Dead, stopped, or stopped a moment ago, so that it does not know yet what has happened meanwhile. */
 function isHelpless(life: Life | undefined, now: number): boolean {
-  return life !== undefined && (life.isDead || life.isFrozen || now - life.thawedAt < 60_000);
+  return life !== undefined && (life.isDead || life.isFrozen || now - life.thawedAt < 120_000);
 }

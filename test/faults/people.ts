@@ -1,3 +1,4 @@
+import { disableComputer, drainComputer, enableComputer } from '../../src/engine/computers.js';
 import { pause, play, requestKill } from '../../src/engine/intents.js';
 import { terminalStates } from '../../src/process/states.js';
 import type { ProcessRow } from '../../src/store/tables.js';
@@ -48,5 +49,23 @@ export async function submitByHand({ cluster, clock }: World, { foreign }: Plan,
     await clock.sleep(began + at, over);
     if (over.aborted) return;
     cluster.submitForeign(`by-hand-${index}`, lasts);
+  }
+}
+
+/** Somebody drains or disables the computer, and enables it again. */
+export async function pauseComputer(world: World, { pauses }: Plan, over: AbortSignal): Promise<void> {
+  const { profile, clock, computer, line, tell } = world;
+  const { store } = profile;
+  const began = clock.now();
+  for (const { at, kind, lasts } of pauses) {
+    await clock.sleep(began + at, over);
+    if (over.aborted) return;
+    await { drain: drainComputer, disable: disableComputer }[kind](store, computer, clock.now());
+    line.quiet = { since: clock.now(), only: kind === 'drain' ? 'submit' : undefined };
+    tell(`the computer is told to ${kind}`);
+    await clock.sleep(clock.now() + lasts, over);
+    line.quiet = undefined;
+    await enableComputer(store, computer, clock.now());
+    tell('the computer is enabled');
   }
 }

@@ -14,6 +14,8 @@ export interface PlannedJob {
   readonly exitCode: number;
   /** Seconds after which the scheduler ends it. */
   readonly walltime?: number | undefined;
+  /** How many licences it takes. */
+  readonly licences?: number;
   /** What comes out where the scheduler refuses it for good. */
   readonly refused?: { readonly words: string; readonly status: number } | undefined;
 }
@@ -39,6 +41,13 @@ export interface PlannedAct {
   readonly job: number;
 }
 
+/** Something that a person does to the computer; somebody enables it again after a while. */
+export interface PlannedPause {
+  readonly at: number;
+  readonly kind: 'drain' | 'disable';
+  readonly lasts: number;
+}
+
 /** Jobs of the same user that Wherry has not submitted. */
 export interface PlannedForeignJob {
   readonly at: number;
@@ -53,7 +62,11 @@ export interface Plan {
   readonly drivers: readonly PlannedDriver[];
   readonly acts: readonly PlannedAct[];
   readonly foreign: readonly PlannedForeignJob[];
+  readonly pauses: readonly PlannedPause[];
   readonly maxQueued: number;
+  readonly maxRunning: number | undefined;
+  readonly countForeignJobs: boolean;
+  readonly licences: number | undefined;
   readonly maxChannels: number;
   readonly submitPerMinute: number | undefined;
   readonly safeOpenInterval: number;
@@ -72,10 +85,14 @@ export const calm: Plan = {
   seed: 1,
   dialect: slurmDialect,
   jobs: [{ seconds: 30, exitCode: 0 }],
-  drivers: [{ name: 'worker', begins: 0, fates: [], heartbeat: 20_000 }],
+  drivers: [{ name: 'worker', begins: 0, fates: [], heartbeat: 50_000 }],
   acts: [],
   foreign: [],
+  pauses: [],
   maxQueued: 10,
+  maxRunning: undefined,
+  countForeignJobs: false,
+  licences: undefined,
   maxChannels: 4,
   submitPerMinute: undefined,
   safeOpenInterval: 0,
@@ -127,7 +144,13 @@ export function planOf(seed: number): Plan {
     foreign: chance(0.3)
       ? Array.from({ length: whole(1, 4) }, () => ({ at: whole(0, 200_000), lasts: whole(10_000, 400_000) }))
       : [],
+    pauses: chance(0.2)
+      ? [{ at: whole(0, 300_000), kind: oneOf(['drain', 'disable'] as const), lasts: whole(10_000, 600_000) }]
+      : [],
     maxQueued: whole(1, 6),
+    maxRunning: oneOf([undefined, undefined, 1, 3]),
+    countForeignJobs: chance(0.3),
+    licences: oneOf([undefined, undefined, 2, 3]),
     maxChannels: oneOf([1, 2, 4]),
     submitPerMinute: oneOf([undefined, undefined, 1, 3, 20]),
     safeOpenInterval: oneOf([0, 0, 5_000, 30_000]),
@@ -149,6 +172,7 @@ function jobOf(dialect: Dialect, { whole, oneOf, chance }: Dice): PlannedJob {
     seconds,
     exitCode: oneOf([0, 0, 0, 3]),
     walltime: chance(0.2) ? whole(5, 600) : undefined,
+    licences: whole(0, 2),
     refused: words !== undefined && chance(0.05) ? oneOf([words.permanent, words.account]) : undefined,
   };
 }
@@ -161,11 +185,11 @@ function driversOf({ whole, oneOf, chance }: Dice): PlannedDriver[] {
   const freeze = (): Fate => ({
     kind: 'freezes',
     ...(chance(0.7) ? { afterQueries: whole(5, 200) } : { afterTime: whole(100, 100_000) }),
-    lasts: whole(1_000, oneOf([20_000, 200_000])),
+    lasts: whole(1_000, oneOf([60_000, 300_000])),
   });
   const fates = () => [...Array.from({ length: whole(0, 3) }, fate), ...(chance(0.25) ? [freeze()] : [])];
   // Shorter than a lease lasts.
-  const heartbeat = () => whole(10_000, 25_000);
+  const heartbeat = () => whole(15_000, 60_000);
   const worker = { name: 'worker', begins: 0, fates: fates(), heartbeat: heartbeat() };
   const others: PlannedDriver[] = [];
   if (chance(0.3)) others.push({ name: 'second', begins: whole(0, 60_000), fates: fates(), heartbeat: heartbeat() });

@@ -2,7 +2,7 @@ import type { EventRow, ProcessRow, SubmissionRow } from '../../src/store/tables
 import type { SimulatedCluster } from '../../testing/index.js';
 import { runDriver } from './drivers.js';
 import { watch } from './moments.js';
-import { act, lookAfter, submitByHand } from './people.js';
+import { act, lookAfter, pauseComputer, submitByHand } from './people.js';
 import type { Plan } from './plan.js';
 import { createWorld, type World } from './world.js';
 
@@ -14,6 +14,8 @@ export interface Outcome {
   readonly events: readonly EventRow[];
   /** Text of the retrieved `stdout.txt` of each process, if there is one. */
   readonly outputs: ReadonlyMap<number, string>;
+  /** How many queries of the store each driver made, in the order in which they began. */
+  readonly queries: readonly number[];
   /** What was found to be wrong on the way. */
   readonly wrong: readonly string[];
 }
@@ -40,6 +42,7 @@ async function carryOut(world: World, plan: Plan, wrong: string[]): Promise<void
     act(world, plan, signal),
     lookAfter(world, signal),
     submitByHand(world, plan, signal),
+    pauseComputer(world, plan, signal),
     ...plan.drivers.map((driver) => runDriver(world, plan, driver, signal)),
   ];
   const ends = await Promise.allSettled(
@@ -54,7 +57,7 @@ async function carryOut(world: World, plan: Plan, wrong: string[]): Promise<void
   if (failed !== undefined) throw failed.reason;
 }
 
-async function outcomeOf({ profile, cluster }: World, wrong: readonly string[]): Promise<Outcome> {
+async function outcomeOf({ profile, cluster, lives }: World, wrong: readonly string[]): Promise<Outcome> {
   const { store, repository } = profile;
   const texts = await store
     .selectFrom('files')
@@ -70,6 +73,7 @@ async function outcomeOf({ profile, cluster }: World, wrong: readonly string[]):
     submissions: await store.selectFrom('submissions').selectAll().orderBy('id').execute(),
     events: await store.selectFrom('events').selectAll().orderBy('id').execute(),
     outputs,
+    queries: lives.map(({ queries }) => queries),
     wrong,
   };
 }

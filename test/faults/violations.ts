@@ -26,19 +26,64 @@ export function violations(plan: Plan, outcome: Outcome): string[] {
   return found;
 }
 
-function limitViolations(plan: Plan, { cluster, submissions }: Outcome): string[] {
+function limitViolations(plan: Plan, { cluster, submissions, rows }: Outcome): string[] {
   const found: string[] = [];
-  const { mostAtOnce } = cluster.queue;
-  if (mostAtOnce > plan.maxQueued) found.push(`${mostAtOnce} jobs at once where ${plan.maxQueued} are allowed`);
+  // What comes long after it was given up comes beside what was submitted in its place.
+  const late = new Set(submissions.filter(({ outcome }) => outcome === 'absent').map((each) => each.job_name));
+  const jobs = [...cluster.queue.jobs.values()].filter(
+    ({ name, script }) => script.directory !== '' && !late.has(name),
+  );
+  const weightOf = new Map(rows.map((row, index) => [row.remote_directory, plan.jobs[index]?.licences ?? 1]));
+  const limits = [
+    { name: 'maxQueued', limit: plan.maxQueued, states: ['queued', 'running'], weight: () => 1 },
+    { name: 'maxRunning', limit: plan.maxRunning, states: ['running'], weight: () => 1 },
+    {
+      name: 'licences',
+      limit: plan.licences,
+      states: ['queued', 'running'],
+      weight: (job: SimulatedJob) => weightOf.get(job.script.directory) ?? 1,
+    },
+  ];
+  for (const { name, limit, states, weight } of limits) {
+    const most = mostAtOnce(jobs, states, weight);
+    if (limit !== undefined && most > limit) found.push(`${most} at once where ${limit} are allowed by ${name}`);
+  }
   const { submitPerMinute } = plan;
-  if (submitPerMinute !== undefined) {
-    for (const { intended_at: from } of submissions) {
-      const within = submissions.filter(({ intended_at: at }) => at >= from && at < from + 60_000).length;
-      if (within > submitPerMinute)
-        found.push(`${within} submissions within a minute where ${submitPerMinute} are allowed`);
-    }
+  if (submitPerMinute === undefined) return found;
+  for (const { intended_at: from } of submissions) {
+    const within = submissions.filter(({ intended_at: at }) => at >= from && at < from + 60_000).length;
+    if (within > submitPerMinute) found.push(`${within} submissions in a minute where ${submitPerMinute} are allowed`);
   }
   return found;
+}
+
+/** The most that stood in these states at one moment: a directory counts once, however often it was submitted. */
+function mostAtOnce(
+  jobs: readonly SimulatedJob[],
+  states: readonly string[],
+  weight: (job: SimulatedJob) => number,
+): number {
+  const changes = jobs
+    .flatMap((job) =>
+      job.history
+        // What lasts no time is nowhere.
+        .filter(({ at }, index) => at !== job.history[index + 1]?.at)
+        .map(({ at, state }) => ({ at, job, isIn: states.includes(state) })),
+    )
+    // Who leaves at a moment makes room for who comes at it.
+    .sort((one, other) => one.at - other.at || Number(one.isIn) - Number(other.isIn));
+  const standing = new Map<SimulatedJob, string>();
+  let most = 0;
+  for (const { job, isIn } of changes) {
+    if (isIn) standing.set(job, job.script.directory);
+    else standing.delete(job);
+    const counted = new Map([...standing.keys()].map((each) => [each.script.directory, weight(each)]));
+    most = Math.max(
+      most,
+      [...counted.values()].reduce((sum, each) => sum + each, 0),
+    );
+  }
+  return most;
 }
 
 interface Expected {
@@ -54,9 +99,11 @@ function problemsOf(
   { mayBeKilled, output, said }: Expected,
 ): string[] {
   const problems: string[] = [];
+  const isDoubled = submitted.length > 1;
   const [ran, ...more] = submitted.filter(({ runs }) => runs > 0);
   if (more.length > 0) problems.push(`ran as ${[ran, ...more].map((job) => job?.id).join(' and ')}`);
-  const alive = submitted.filter(({ history }) => !endedStates.has(endOf(history)));
+  // A double that stands in the queue runs nothing when its turn comes.
+  const alive = submitted.filter(({ history, runs }) => !endedStates.has(endOf(history)) && (runs > 0 || !isDoubled));
   if (alive.length > 0) problems.push(`its job ${alive.map(({ id }) => id).join(', ')} is still there`);
   if (row.state === 'killed') return mayBeKilled ? problems : [...problems, 'nobody wanted it killed'];
   if (row.state !== 'finished') return [...problems, `ended as ${row.state}: ${row.exception}`];

@@ -15,6 +15,7 @@ import type { ComputerRow, ProcessRow } from '../../src/store/tables.js';
 import { SimulatedCluster, virtualTimers } from '../../testing/index.js';
 import { ImmediateRepository } from './immediate-repository.js';
 import { Leasehold } from './leasehold.js';
+import type { Life } from './life.js';
 import { Line } from './line.js';
 import type { Plan } from './plan.js';
 import { announce } from './simulated-computer.js';
@@ -28,6 +29,8 @@ export interface World extends AsyncDisposable {
   readonly rows: readonly ProcessRow[];
   readonly leasehold: Leasehold;
   readonly line: Line;
+  /** Those of all drivers, in the order in which they began. */
+  readonly lives: Life[];
   /** Writes a line into the story, with its time. */
   tell(story: string): void;
 }
@@ -60,6 +63,7 @@ export async function createWorld(plan: Plan): Promise<World> {
     line,
     rows: await storeJobs(profile, plan, computer, clock.now, directory),
     leasehold: new Leasehold(),
+    lives: [],
     tell: (story) => cluster.log.push(`${((clock.now() - began) / 1000).toFixed(1)} ${story}`),
     [Symbol.asyncDispose]: async () => {
       timers[Symbol.dispose]();
@@ -79,6 +83,9 @@ async function storeComputer({ store }: Profile, plan: Plan, name: string): Prom
     workDirectory: '/scratch/wherry',
     limits: {
       maxQueued: plan.maxQueued,
+      maxRunning: plan.maxRunning,
+      countForeignJobs: plan.countForeignJobs,
+      pools: plan.licences === undefined ? undefined : { licences: plan.licences },
       maxChannels: plan.maxChannels,
       minPollInterval: plan.minPollInterval / 1000,
       safeOpenInterval: plan.safeOpenInterval / 1000,
@@ -98,13 +105,14 @@ async function storeJobs(
   now: () => number,
   directory: string,
 ): Promise<ProcessRow[]> {
-  const prepared = jobs.map(({ seconds, exitCode, walltime }, index) => {
+  const prepared = jobs.map(({ seconds, exitCode, walltime, licences }, index) => {
     const source = path.join(directory, `input-${index}`);
     writeFileSync(source, `job ${index}\n`);
     return {
       job: jobSchema.parse({
         command: ['simulate', '--seconds', `${seconds}`, '--exit', `${exitCode}`, '--say', `job-${index}`],
         retrieve: ['stdout.txt'],
+        ...(licences === undefined ? {} : { pools: { licences } }),
         ...(walltime === undefined ? {} : { resources: { walltime } }),
       }),
       computer,
