@@ -20,6 +20,7 @@ export function violations(plan: Plan, outcome: Outcome): string[] {
       mayBeKilled,
       output: outputs.get(row.id),
       said: `job-${index}\n`,
+      endedBy: sourceOf(outcome, row.id),
     });
     found.push(...problems.map((problem) => `process ${row.id} (${row.state} ${row.exit_status}): ${problem}`));
   }
@@ -90,13 +91,15 @@ interface Expected {
   readonly mayBeKilled: boolean;
   readonly output: string | undefined;
   readonly said: string;
+  /** Who told the end of its job. */
+  readonly endedBy: string | undefined;
 }
 
 function problemsOf(
   row: ProcessRow,
   planned: PlannedJob,
   submitted: readonly SimulatedJob[],
-  { mayBeKilled, output, said }: Expected,
+  { mayBeKilled, output, said, endedBy }: Expected,
 ): string[] {
   const problems: string[] = [];
   const isDoubled = submitted.length > 1;
@@ -117,7 +120,9 @@ function problemsOf(
   const allowed = ran.history.filter(({ state }) => state === 'queued').length;
   if (ran.runs !== allowed) problems.push(`its job ${ran.id} began ${ran.runs} times, ${story}`);
   const end = endOf(ran.history);
-  const statuses: Readonly<Record<string, number>> = { 'node-failure': 140, timeout: 120 };
+  // Where the records were silent, the exit file is all that is known: it tells of TERM and not of the time.
+  const timeout = endedBy === 'exit-file' ? 143 : 120;
+  const statuses: Readonly<Record<string, number>> = { 'node-failure': 140, timeout };
   const isCut = end !== 'done' && end !== 'failed';
   const expected = statuses[end] ?? planned.exitCode;
   if (row.exit_status !== expected && end !== 'cancelled') {
@@ -130,4 +135,9 @@ function problemsOf(
 
 function endOf(history: SimulatedJob['history']): SimulatedState {
   return history.at(-1)?.state ?? 'queued';
+}
+
+function sourceOf({ events }: Outcome, id: number): string | undefined {
+  const end = events.findLast(({ type, process_id }) => type === 'job.ended' && process_id === id);
+  return end === undefined ? undefined : (JSON.parse(end.data) as { source: string }).source;
 }

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import direct from '../../../schedulers/direct/index.js';
 import pbspro from '../../../schedulers/pbspro/index.js';
 import slurm from '../../../schedulers/slurm/index.js';
 import { renderScript } from '../../../src/calcjob/script.js';
@@ -6,6 +7,7 @@ import { computerSchema } from '../../../src/config/computer.js';
 import { jobSchema } from '../../../src/config/job.js';
 import { type Command, commandLine } from '../../../src/plugin.js';
 import {
+  directDialect,
   type FaultRule,
   pbsProDialect,
   SimulatedCluster,
@@ -17,6 +19,7 @@ const directory = '/scratch/job';
 const pairs = [
   { plugin: slurm, dialect: slurmDialect },
   { plugin: pbspro, dialect: pbsProDialect },
+  { plugin: direct, dialect: directDialect },
 ];
 
 /** A cluster with one submitted job, and how to ask it. */
