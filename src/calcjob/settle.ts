@@ -39,8 +39,11 @@ export async function lastSubmission({
     .executeTakeFirst();
 }
 
+/** An outcome that is unknown may have a cause, of which others should hear. */
+export type Outcome = SubmitOutcome & { readonly cause?: WherryError };
+
 /** What the reply of the command that submits, or the marker that it left, says. */
-export function parseMarker({ computer }: CalcJobContext, text: string): SubmitOutcome {
+export function parseMarker({ computer }: CalcJobContext, text: string): Outcome {
   const [reply = '', ...rest] = text.split(`\n${stderrMark}\n`);
   const [code = '', ...lines] = reply.split('\n');
   if (rest.length === 0 || !/^\d+$/.test(code))
@@ -52,10 +55,16 @@ export function parseMarker({ computer }: CalcJobContext, text: string): SubmitO
     signal: null,
     durationMs: 0,
   });
-  // Ended by the limit: a scheduler that was asking us to wait has no job, any other may have one.
   const cutOff = code === '124' || code === '137';
-  if (!cutOff || (outcome.kind === 'refused' && outcome.reason === 'limit')) return outcome;
-  return { kind: 'unknown', message: 'the scheduler did not answer within a minute' };
+  if (!cutOff) return outcome;
+  // Whatever it said before, the scheduler may have the job: one that asks us to wait is asked again by its own command.
+  const message = 'the scheduler did not answer within a minute';
+  if (outcome.kind !== 'refused' || outcome.reason !== 'limit') return { kind: 'unknown', message };
+  return { kind: 'unknown', message: `${message}: ${outcome.message}`, cause: limitReached(outcome.message) };
+}
+
+function limitReached(message: string): WherryError {
+  return new WherryError('limit-reached', message, { transient: true, hint: 'it is tried again by itself' });
 }
 
 /** Looks for the outcome of a submission whose reply was lost; undefined when all sources say that it never arrived. */
@@ -122,10 +131,10 @@ export const waitingForUnknown = 'submission unknown: marker, queue and accounti
 export async function conclude(
   context: CalcJobContext,
   submission: SubmissionRow,
-  outcome: SubmitOutcome,
+  outcome: Outcome,
 ): Promise<Transition> {
   if (outcome.kind === 'accepted') return accepted(context, submission, outcome.jobId);
-  if (outcome.kind === 'unknown') throw await unknown(context, submission, outcome.message);
+  if (outcome.kind === 'unknown') throw await unknown(context, submission, outcome.message, outcome.cause);
   await resolve(context, submission, { outcome: 'refused', message: outcome.message });
   if (outcome.reason === 'permanent') {
     const exit: ExitCode = standardExit(
@@ -134,11 +143,11 @@ export async function conclude(
     );
     return { to: 'finished', exit, changes: { job_id: null } };
   }
-  throw new WherryError(
-    outcome.reason === 'limit' ? 'limit-reached' : 'scheduler-unavailable',
-    outcome.reason === 'limit' ? outcome.message : `the scheduler accepts no job for now: ${outcome.message}`,
-    { transient: true, hint: 'it is tried again by itself' },
-  );
+  if (outcome.reason === 'limit') throw limitReached(outcome.message);
+  throw new WherryError('scheduler-unavailable', `the scheduler accepts no job for now: ${outcome.message}`, {
+    transient: true,
+    hint: 'it is tried again by itself',
+  });
 }
 
 function accepted(context: CalcJobContext, submission: SubmissionRow, jobId: string): Transition {

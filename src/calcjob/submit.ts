@@ -1,5 +1,5 @@
 import { CommandError, WherryError } from '../errors.js';
-import type { Command, SubmitOutcome } from '../plugin/scheduler.js';
+import type { Command } from '../plugin/scheduler.js';
 import { commandLine, quote } from '../plugin/shell.js';
 import type { ExecResult } from '../plugin/transport.js';
 import type { Transition } from '../process/transition.js';
@@ -8,7 +8,16 @@ import { fenced } from '../store/leases.js';
 import type { SubmissionRow } from '../store/tables.js';
 import { type CalcJobContext, deadlines, ownFiles, queryContext } from './context.js';
 import { renderScript } from './script.js';
-import { conclude, lastSubmission, parseMarker, remoteDirectory, settle, stderrMark, unknown } from './settle.js';
+import {
+  conclude,
+  lastSubmission,
+  type Outcome,
+  parseMarker,
+  remoteDirectory,
+  settle,
+  stderrMark,
+  unknown,
+} from './settle.js';
 
 /** Exit code of the submitting command when it ended before the scheduler was asked. */
 const noScript = 97;
@@ -56,7 +65,7 @@ async function intend(context: CalcJobContext, attempt: number): Promise<Submiss
   });
 }
 
-async function ask(context: CalcJobContext, submission: SubmissionRow): Promise<SubmitOutcome> {
+async function ask(context: CalcJobContext, submission: SubmissionRow): Promise<Outcome> {
   const { connection, computer, job, row, signal } = context;
   const directory = remoteDirectory(context);
   const script = ownFiles.script(submission.attempt);
@@ -127,7 +136,7 @@ function submitScript(command: Command, script: string, ending: string, marker: 
   ].join('\n');
 }
 
-function readReply(context: CalcJobContext, result: ExecResult): SubmitOutcome {
+function readReply(context: CalcJobContext, result: ExecResult): Outcome {
   const said = result.stderr.trim() || `exit code ${result.exitCode}`;
   if (result.exitCode === noScript) {
     throw new CommandError(

@@ -314,8 +314,9 @@ export class ComputerDriver {
     if (error instanceof WherryError && error.code === 'lease-lost') throw error;
     const { store, now, random } = this.#tools;
     const at = now();
-    if (error instanceof WherryError && error.code === 'limit-reached') {
-      await noteSiteLimit(store, this.lease, this.computerId, error.message, { now: at, random: random() });
+    const limit = siteLimitIn(error);
+    if (limit !== undefined) {
+      await noteSiteLimit(store, this.lease, this.computerId, limit.message, { now: at, random: random() });
     }
     const consequence = consequenceOf(row, error, at, random());
     if (consequence.kind === 'except') {
@@ -325,6 +326,12 @@ export class ComputerDriver {
     }
     await amend(store, row.id, consequence.changes, { now: at, lease: this.lease, events: consequence.events });
   }
+}
+
+/** The site's limit that an error tells of, or that is behind a submission of which nothing is known. */
+function siteLimitIn(error: unknown): WherryError | undefined {
+  if (!(error instanceof WherryError)) return undefined;
+  return error.code === 'limit-reached' ? error : siteLimitIn(error.cause);
 }
 
 function isInQueue(row: ProcessRow): boolean {

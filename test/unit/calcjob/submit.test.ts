@@ -283,6 +283,15 @@ describe('submitting', () => {
     expect(await submissions()).toMatchObject([{ outcome: 'intended' }]);
   });
 
+  it('is unknown when a scheduler that asked to wait was cut off, and the limit is told as well', async () => {
+    cluster.reply = { code: 124, stdout: 'limit', stderr: 'sleeping and retrying' };
+    await expect(submit(context)).rejects.toMatchObject({
+      code: 'submission-unknown',
+      cause: { code: 'limit-reached', message: 'sleeping and retrying' },
+    });
+    expect(await submissions()).toMatchObject([{ outcome: 'intended' }]);
+  });
+
   it('fails at once, and not as unknown, when the script could not even be written', async () => {
     const stderr = 'cat: write error: Disk quota exceeded';
     cluster.intercept = (script) =>
