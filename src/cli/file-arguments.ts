@@ -27,21 +27,13 @@ export function fileRole({ inputs, outputs, remote }: Which): FileRole | 'remote
   return inputs ? 'inputs' : 'outputs';
 }
 
-/** The computer and the directory of a process on it. Errors: `not-found` while it has none. */
-export async function remotePlace(
-  store: Store,
-  row: ProcessRow,
-): Promise<{ computer: ComputerRow; directory: string }> {
+/** The computer on which a process has its directory. Errors: `not-found` while it has none. */
+export async function computerOfFiles(store: Store, row: ProcessRow): Promise<ComputerRow> {
   const { remote_directory: directory, computer_id: computerId } = row;
   if (directory === null || computerId === null) {
     throw new WherryError('not-found', `process ${row.id} has no directory on a computer`, {
       hint: `see: wherry explain ${row.id}`,
     });
   }
-  const computer = await store
-    .selectFrom('computers')
-    .selectAll()
-    .where('id', '=', computerId)
-    .executeTakeFirstOrThrow();
-  return { computer, directory };
+  return store.selectFrom('computers').selectAll().where('id', '=', computerId).executeTakeFirstOrThrow();
 }

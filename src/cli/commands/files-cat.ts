@@ -5,7 +5,7 @@ import type { Profile } from '../../engine/profile.js';
 import { WherryError } from '../../errors.js';
 import type { ProcessRow } from '../../store/tables.js';
 import { defineCommand, idPositional } from '../command.js';
-import { fileRole, remotePlace, whichFiles } from '../file-arguments.js';
+import { computerOfFiles, fileRole, whichFiles } from '../file-arguments.js';
 import { findProcess } from '../find-process.js';
 import { interruption } from '../interruption.js';
 import { printableLines, printRaw } from '../terminal.js';
@@ -51,7 +51,7 @@ async function readRemote(profile: Profile, row: ProcessRow, asked: string): Pro
       hint: 'give a path relative to it',
     });
   }
-  const { computer } = await remotePlace(profile.store, row);
+  const computer = await computerOfFiles(profile.store, row);
   using interrupted = interruption();
   await using temporary = await profile.repository.temporaryDirectory();
   const target = join(temporary.path, 'content');

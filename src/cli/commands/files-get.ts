@@ -4,7 +4,7 @@ import type { Profile } from '../../engine/profile.js';
 import { WherryError } from '../../errors.js';
 import type { ProcessRow } from '../../store/tables.js';
 import { defineCommand, flag, idPositional, json, text } from '../command.js';
-import { fileRole, remotePlace, whichFiles } from '../file-arguments.js';
+import { computerOfFiles, fileRole, whichFiles } from '../file-arguments.js';
 import { findProcess } from '../find-process.js';
 import { interruption } from '../interruption.js';
 import { counted, nameOf } from '../process-text.js';
@@ -64,7 +64,7 @@ async function getRemote(
   force: boolean,
 ): Promise<string[]> {
   const { onComputer } = await import('../../daemon/on-computer.js');
-  const { computer } = await remotePlace(profile.store, row);
+  const computer = await computerOfFiles(profile.store, row);
   using interrupted = interruption();
   await using temporary = await profile.repository.temporaryDirectory();
   const task = { kind: 'fetch', processId: row.id, path: asked ?? null, target: temporary.path } as const;

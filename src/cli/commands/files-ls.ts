@@ -2,7 +2,7 @@ import { below, storedFiles } from '../../engine/process-files.js';
 import type { Profile } from '../../engine/profile.js';
 import type { ProcessRow } from '../../store/tables.js';
 import { defineCommand, idPositional, json } from '../command.js';
-import { fileRole, remotePlace, whichFiles } from '../file-arguments.js';
+import { computerOfFiles, fileRole, whichFiles } from '../file-arguments.js';
 import { findProcess } from '../find-process.js';
 import { interruption } from '../interruption.js';
 import { nameOf } from '../process-text.js';
@@ -63,7 +63,7 @@ function printTable(entries: readonly Entry[]): void {
 
 async function remoteEntries(profile: Profile, row: ProcessRow, asked: string | undefined): Promise<Entry[]> {
   const { onComputer } = await import('../../daemon/on-computer.js');
-  const { computer } = await remotePlace(profile.store, row);
+  const computer = await computerOfFiles(profile.store, row);
   using interrupted = interruption();
   const found = await onComputer(profile, computer, { kind: 'list', processId: row.id }, interrupted.signal);
   return below(found, asked).filter(({ path }) => path !== '' && path !== '.');
