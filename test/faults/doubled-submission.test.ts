@@ -27,3 +27,24 @@ it.each([slurmDialect, pbsProDialect])(
   },
   60_000,
 );
+
+it('runs nothing of a killed process when its submission arrives long after it was given up', async () => {
+  const plan = {
+    ...calm,
+    // The other goes on until the submission arrives.
+    jobs: [
+      { seconds: 400, exitCode: 0 },
+      { seconds: 900, exitCode: 0 },
+    ],
+    acts: [{ at: 30_000, kind: 'kill' as const, job: 0 }],
+    faults: [{ on: 'submit' as const, subject: 'wherry-1', fault: { kind: 'hang' as const, executes: 290_000 } }],
+  };
+  const outcome = await simulate(plan);
+  expect(violations(plan, outcome), outcome.cluster.log.join('\n')).toEqual([]);
+  const { queue } = outcome.cluster;
+  queue.advance();
+  const [killed] = outcome.rows;
+  expect(killed?.state).toBe('killed');
+  const arrived = [...queue.jobs.values()].filter(({ script }) => script.directory === killed?.remote_directory);
+  expect(arrived.map(({ runs }) => runs)).toEqual([0]);
+}, 60_000);

@@ -9,6 +9,7 @@ export function violations(plan: Plan, outcome: Outcome): string[] {
   const { cluster, rows, outputs, wrong } = outcome;
   const { queue } = cluster;
   const found = [...wrong, ...limitViolations(plan, outcome)];
+  const late = lateNames(outcome.submissions);
   for (const [index, row] of rows.entries()) {
     const job = plan.jobs[index];
     if (job === undefined) continue;
@@ -21,6 +22,7 @@ export function violations(plan: Plan, outcome: Outcome): string[] {
       output: outputs.get(row.id),
       said: `job-${index}\n`,
       endedBy: sourceOf(outcome, row.id),
+      late,
     });
     found.push(...problems.map((problem) => `process ${row.id} (${row.state} ${row.exit_status}): ${problem}`));
   }
@@ -30,7 +32,7 @@ export function violations(plan: Plan, outcome: Outcome): string[] {
 function limitViolations(plan: Plan, { cluster, submissions, rows }: Outcome): string[] {
   const found: string[] = [];
   // What comes long after it was given up comes beside what was submitted in its place.
-  const late = new Set(submissions.filter(({ outcome }) => outcome === 'absent').map((each) => each.job_name));
+  const late = lateNames(submissions);
   const jobs = [...cluster.queue.jobs.values()].filter(
     ({ name, script }) => script.directory !== '' && !late.has(name),
   );
@@ -56,6 +58,11 @@ function limitViolations(plan: Plan, { cluster, submissions, rows }: Outcome): s
     if (within > submitPerMinute) found.push(`${within} submissions in a minute where ${submitPerMinute} are allowed`);
   }
   return found;
+}
+
+/** Submissions that every source said had never arrived. */
+function lateNames(submissions: Outcome['submissions']): Set<string> {
+  return new Set(submissions.filter(({ outcome }) => outcome === 'absent').map((each) => each.job_name));
 }
 
 /** The most that stood in these states at one moment: a directory counts once, however often it was submitted. */
@@ -91,6 +98,8 @@ interface Expected {
   readonly mayBeKilled: boolean;
   readonly output: string | undefined;
   readonly said: string;
+  /** Names of submissions that were given up. */
+  readonly late: ReadonlySet<string>;
   /** Who told the end of its job. */
   readonly endedBy: string | undefined;
 }
@@ -99,16 +108,21 @@ function problemsOf(
   row: ProcessRow,
   planned: PlannedJob,
   submitted: readonly SimulatedJob[],
-  { mayBeKilled, output, said, endedBy }: Expected,
+  { mayBeKilled, output, said, endedBy, late }: Expected,
 ): string[] {
   const problems: string[] = [];
-  const isDoubled = submitted.length > 1;
   const [ran, ...more] = submitted.filter(({ runs }) => runs > 0);
   if (more.length > 0) problems.push(`ran as ${[ran, ...more].map((job) => job?.id).join(' and ')}`);
-  // A double that stands in the queue runs nothing when its turn comes.
-  const alive = submitted.filter(({ history, runs }) => !endedStates.has(endOf(history)) && (runs > 0 || !isDoubled));
+  // What was given up and stands in the queue runs nothing when its turn comes.
+  const alive = submitted.filter(
+    ({ history, runs, name }) => !endedStates.has(endOf(history)) && (runs > 0 || !late.has(name)),
+  );
   if (alive.length > 0) problems.push(`its job ${alive.map(({ id }) => id).join(', ')} is still there`);
-  if (row.state === 'killed') return mayBeKilled ? problems : [...problems, 'nobody wanted it killed'];
+  if (row.state === 'killed') {
+    const isRisen = ran?.startedAt !== undefined && ran.startedAt > (row.ended_at ?? 0);
+    if (isRisen) problems.push(`its job ${ran?.id} began after it was killed`);
+    return mayBeKilled ? problems : [...problems, 'nobody wanted it killed'];
+  }
   if (row.state !== 'finished') return [...problems, `ended as ${row.state}: ${row.exception}`];
   if (planned.refused !== undefined) {
     if (submitted.length > 0) problems.push('was refused and yet submitted');
