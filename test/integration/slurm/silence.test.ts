@@ -4,17 +4,22 @@ import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { ComputerRow, ProcessRow } from '../../../src/store/tables.js';
 import { type Cluster, startCluster } from '../../rigs/cluster.js';
+import { fastTime } from '../../rigs/fast-time.js';
 import { type SlowCommands, slowCommands } from '../../rigs/slow-commands.js';
 import { type Sshd, startSshd } from '../../rigs/sshd.js';
+import { startProxy, type TcpProxy } from '../../rigs/tcp-proxy.js';
 import { until } from '../../rigs/until.js';
 
+/** Time passes so many times as fast for an engine that waits for minutes. */
+const factor = 20;
 const searchPath = '/usr/local/bin:/usr/bin:/bin';
 
-describe('the scheduler does not answer', () => {
+describe('a computer does not answer', () => {
   let base: string;
   let cluster: Cluster;
   let slow: SlowCommands;
   let hanging: Sshd;
+  let proxy: TcpProxy;
 
   beforeAll(async () => {
     base = await mkdtemp(path.join(tmpdir(), 'wherry-slow-'));
@@ -27,6 +32,7 @@ describe('the scheduler does not answer', () => {
   afterAll(async () => {
     await slow?.release('squeue');
     cluster?.slurm.daemons.get('slurmctld')?.signal('SIGCONT');
+    await proxy?.stop();
     await hanging?.stop();
     await cluster?.[Symbol.asyncDispose]();
     if (base !== undefined) await rm(base, { recursive: true, force: true });
@@ -35,6 +41,13 @@ describe('the scheduler does not answer', () => {
   const submitMany = (computer: ComputerRow, count: number) =>
     Promise.all(Array.from({ length: count }, () => cluster.submit(computer, { command: ['true'] })));
   const rowsOf = (rows: readonly ProcessRow[]) => Promise.all(rows.map(({ id }) => cluster.row(id)));
+
+  /** The controller still knows every job that it was ever given. */
+  async function expectOneJobEach(rows: readonly ProcessRow[]): Promise<void> {
+    const { stdout } = await cluster.slurm.run(['squeue', '--noheader', '--states=all', '--format=%j']);
+    const ids = stdout.split('\n').map((name) => Number(name.split('-')[1]));
+    for (const { id } of rows) expect(ids.filter((one) => one === id)).toHaveLength(1);
+  }
 
   it('squeue hangs on one computer: others go on, and so does all of it but the listing', async () => {
     const computer = await cluster.addCluster('hanging', { connection: { ...hanging.connection } });
@@ -74,8 +87,52 @@ describe('the scheduler does not answer', () => {
     expect(ended.map(({ exit_status, attempts }) => `${exit_status}, ${attempts} failures`)).toEqual(
       rows.map(() => '0, 0 failures'),
     );
-    const { stdout } = await cluster.slurm.run(['squeue', '--noheader', '--states=all', '--format=%j']);
-    const ids = stdout.split('\n').map((name) => Number(name.split('-')[1]));
-    for (const { id } of rows) expect(ids.filter((one) => one === id)).toHaveLength(1);
+    await expectOneJobEach(rows);
+  });
+
+  /** Breaks the connection in the middle of everything and accepts none until three probes have come. */
+  async function breakFor(rows: readonly ProcessRow[]): Promise<readonly number[]> {
+    // Some have ended, some run, some wait in the queue, some for a place in it.
+    await until(async () => (await rowsOf(rows)).some(({ stage }) => stage === null), {
+      what: 'an end',
+      timeout: 30_000,
+    });
+    const before = proxy.connections();
+    proxy.refuse();
+    proxy.cut();
+    const stages = new Set((await rowsOf(rows)).map(({ stage }) => stage ?? 'ended'));
+    expect([...stages]).toEqual(expect.arrayContaining(['submit', 'update', 'ended']));
+    await until(() => proxy.connections() >= before + 3, { what: 'three probes', timeout: 60_000 });
+    const probes = proxy.connectedAt().slice(before);
+    expect((await rowsOf(rows)).filter(({ paused }) => paused !== 0)).toEqual([]);
+    proxy.refuse(false);
+    return probes;
+  }
+
+  it('no connection for minutes: one probe per interval, no attempt of any process, and all end by themselves', async () => {
+    proxy = await startProxy({ target: cluster.sshd.port });
+    const computer = await cluster.addCluster('far', {
+      port: proxy.port,
+      limits: { minPollInterval: 20, maxQueued: 20 },
+    });
+    const rows: ProcessRow[] = [];
+    for (let index = 0; index < 40; index++) {
+      const job = { command: ['sleep', '2'], queue: 'long', resources: { memoryPerNode: '50MiB' } };
+      rows.push(await cluster.submit(computer, job));
+    }
+    const [ended, probes] = await Promise.all([
+      cluster.drive(rows, { ...fastTime(factor), timeout: 120_000 }),
+      breakFor(rows),
+    ]);
+    // The first wait is 20 s, the second twice as long and so on, with a jitter of a fifth; the first probe comes at once.
+    const gaps = probes.slice(1).map((at, index) => (at - (probes[index] ?? 0)) * factor);
+    gaps.forEach((gap, index) => {
+      expect(gap).toBeGreaterThanOrEqual(20_000 * 2 ** index * 0.8);
+    });
+    expect(ended.map(({ state, exit_status }) => `${state} ${exit_status}`)).toEqual(rows.map(() => 'finished 0'));
+    const events = await Promise.all(rows.map(({ id }) => cluster.eventTypes(id)));
+    expect(events.flat()).not.toContain('process.failed-attempt');
+    expect(events.flat()).not.toContain('process.paused');
+    await expectOneJobEach(rows);
   });
 });
