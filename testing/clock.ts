@@ -84,9 +84,7 @@ export class VirtualClock {
       progress.ended = true;
     };
     work.then(end, end);
-    const foreignTimers = activeResources('Timeout');
-    const isMachineBusy = () =>
-      activeResources('FSReq') > 0 || activeResources('Immediate') > 0 || activeResources('Timeout') > foreignTimers;
+    const foreignTimers = process.getActiveResourcesInfo().filter((name) => name === 'Timeout').length;
     let quiet = 0;
     let news = this.#news;
     while (!progress.ended) {
@@ -94,13 +92,18 @@ export class VirtualClock {
       quiet = news === this.#news ? quiet + 1 : 0;
       news = this.#news;
       if (quiet > stuckTurns) throw new Error('the work waits for something that is not of the virtual clock');
-      if (quiet >= quietTurns && (quiet > busyTurns || !isMachineBusy())) this.advance();
+      if (quiet >= quietTurns && (quiet > busyTurns || !isMachineBusy(foreignTimers))) this.advance();
     }
     return work;
   }
 }
 
 /** Files being read or written, what is to come in this turn, timers of no length about to end: work and no waiting. */
-function activeResources(kind: string): number {
-  return process.getActiveResourcesInfo().filter((name) => name.startsWith(kind)).length;
+function isMachineBusy(foreignTimers: number): boolean {
+  let timers = 0;
+  for (const name of process.getActiveResourcesInfo()) {
+    if (name === 'Immediate' || name.startsWith('FSReq')) return true;
+    if (name === 'Timeout') timers++;
+  }
+  return timers > foreignTimers;
 }

@@ -2,6 +2,8 @@ import { createHash } from 'node:crypto';
 import { WherryError } from '../errors.js';
 import type { TreeEntry } from '../plugin/transport.js';
 import type { Transition } from '../process/transition.js';
+import { Prepared } from '../store/prepared.js';
+import type { FileRow } from '../store/tables.js';
 import { type CalcJobContext, deadlines, ownFiles, workDirectory } from './context.js';
 
 /**
@@ -26,14 +28,12 @@ export function jobDirectory(base: string, uuid: string): string {
   return `${base}/${uuid.slice(0, 2)}/${uuid.slice(2, 4)}/${uuid.slice(4)}`;
 }
 
+const inputFiles = new Prepared<{ id: number }, FileRow>((db, value) =>
+  db.selectFrom('files').selectAll().where('process_id', '=', value('id')).where('role', '=', 'inputs').orderBy('path'),
+);
+
 async function treeOf({ store, repository, row, job }: CalcJobContext): Promise<TreeEntry[]> {
-  const files = await store
-    .selectFrom('files')
-    .selectAll()
-    .where('process_id', '=', row.id)
-    .where('role', '=', 'inputs')
-    .orderBy('path')
-    .execute();
+  const { rows: files } = await inputFiles.run(store, { id: row.id });
   const entries: TreeEntry[] = [{ type: 'directory', path: ownFiles.directory }];
   for (const { path, size, sha256, mode } of files) {
     entries.push({ type: 'file', path, size, sha256, mode, content: { file: await repository.locate(sha256) } });
