@@ -36,8 +36,8 @@ console.log(
     .join('\n')}\n`,
 );
 for (const measurement of chosen) {
-  const { 'load before': load = '' } = await describeSetUp();
+  const { 'load before': load = '', 'speed before': speed = '' } = await describeSetUp();
   const result = await measurement.run();
   printResult(measurement, result);
-  await saveResults(measurement, result, { ...setUp, 'load before': load });
+  await saveResults(measurement, result, { ...setUp, 'load before': load, 'speed before': speed });
 }

@@ -14,6 +14,7 @@ export async function describeSetUp(): Promise<SetUp> {
     cores: `${availableParallelism()} (${cpus()[0]?.model.trim() ?? 'unknown'})`,
     memory: `${Math.round(totalmem() / 2 ** 30)} GiB`,
     'load before': (loadavg()[0] ?? 0).toFixed(1),
+    'speed before': `${(additions() / 1e9).toFixed(2)} billion additions a second`,
   };
 }
 
@@ -25,4 +26,13 @@ async function firstLine(words: readonly string[], version: RegExp): Promise<str
     // A peer that is not installed is a part of the set-up too.
     return 'not installed';
   }
+}
+
+/** What the processor gives us at this moment: a virtual one that is shared with others can be many times slower. */
+function additions(): number {
+  const count = 2e8;
+  const began = performance.now();
+  let sum = 0;
+  for (let index = 0; index < count; index++) sum = (sum + index) | 0;
+  return sum === 1 ? 0 : (count / (performance.now() - began)) * 1000;
 }
