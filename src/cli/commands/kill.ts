@@ -1,3 +1,4 @@
+import { stopTimeout } from '../../daemon/stop-timeout.js';
 import { Engine } from '../../engine/engine.js';
 import { forceKill } from '../../engine/force-kill.js';
 import { requestKill } from '../../engine/intents.js';
@@ -41,7 +42,7 @@ export const command = defineCommand({
       }
       if (given.all && rows.length === 0) say('there is nothing to kill');
       const ids = asked.map(({ id }) => id);
-      let summaries = await driveUntilEnded(profile, asked, timeout);
+      let summaries = await driveUntilEnded(profile, asked, timeout, given.force ? shortPatience : stopTimeout);
       if (given.force && summaries.some(isLeft)) {
         await forceAll(profile, summaries.filter(isLeft));
         summaries = await readSummaries(profile.store, ids);
@@ -55,6 +56,9 @@ export const command = defineCommand({
       return left.length === 0 ? 0 : 1;
     }),
 });
+
+/** Milliseconds for steps in progress where somebody wants an end whatever it costs. */
+const shortPatience = 3_000;
 
 const isLeft = ({ endedAt }: ProcessSummary) => endedAt === null;
 
@@ -78,6 +82,7 @@ async function driveUntilEnded(
   profile: Profile,
   rows: readonly ProcessRow[],
   timeout: number,
+  patience: number,
 ): Promise<ProcessSummary[]> {
   if (rows.length === 0) return [];
   const ids = rows.map(({ id }) => id);
@@ -95,7 +100,7 @@ async function driveUntilEnded(
       return summaries.every(({ endedAt }) => endedAt !== null);
     },
   });
-  await settle(engine, interrupted.signal);
+  await settle(engine, interrupted.signal, patience);
   return readSummaries(profile.store, ids);
 }
 
