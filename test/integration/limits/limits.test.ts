@@ -34,16 +34,24 @@ describe('limits on real Slurm', () => {
     await until(async () => (await open()) <= rows.length - count, { what: `${count} ends`, timeout, interval: 50 });
   }
 
+  /** Waits until the scheduler has so many of these. */
+  async function untilInQueue(rows: readonly ProcessRow[], count: number): Promise<void> {
+    const full = async () => (await rig.inQueue(rows)).length === count;
+    await until(full, { what: `${count} jobs in the queue`, timeout: 60_000, interval: 50 });
+  }
+
   it('maxQueued: 300 jobs, three kinds of drivers, never more than 20 in the queue', { timeout: 240_000 }, async () => {
     const computer = await rig.addCluster('crowded', { limits: { maxQueued: 20 } });
-    // The first ones take long enough to fill all places.
-    const rows = await rig.submitMany(computer, 300, (index) => ({ command: index < 20 ? ['sleep', '4'] : ['true'] }));
+    const gate = rig.gate();
+    const rows = await rig.submitMany(computer, 300, (index) => ({ command: index < 20 ? gate.command : ['true'] }));
     {
       await using drivers = driversOf(rig, computer);
       await drivers.start('run');
-      await untilEnded(rows, 20, 60_000);
+      await untilInQueue(rows.slice(0, 25), 20);
+      await gate.open();
+      await untilEnded(rows, 5, 60_000);
       await drivers.start('tick');
-      await untilEnded(rows, 80, 60_000);
+      await untilEnded(rows, 30, 60_000);
       await drivers.start('daemon');
       await untilEnded(rows, rows.length, 120_000);
     }
@@ -55,10 +63,13 @@ describe('limits on real Slurm', () => {
 
   it('countForeignJobs: ours and others together, never more than 10, and places that others leave are taken', async () => {
     const computer = await rig.addCluster('shared', { limits: { maxQueued: 10, countForeignJobs: true } });
-    const rows = await rig.submitMany(computer, 24, () => ({ command: ['sleep', '1'] }));
+    const gate = rig.gate();
+    const rows = await rig.submitMany(computer, 24, (index) => ({ command: index < 9 ? gate.command : ['true'] }));
     const leave = async () => {
-      await untilEnded(rows, 5, 40_000);
+      await untilInQueue(rows, 5);
       await rig.slurm.runAsUser(['scancel', ...foreign.slice(0, 4)]);
+      await untilInQueue(rows, 9);
+      await gate.open();
     };
     await Promise.all([rig.drive(rows, { timeout: 90_000 }), leave()]);
     await rig.expectGoodEnds(rows);
@@ -91,9 +102,12 @@ describe('limits on real Slurm', () => {
   it('maxRunning: never more than 4 run, and a held job takes no place', async () => {
     const computer = await rig.addCluster('small', { limits: { maxRunning: 4 } });
     const held = await rig.submitMany(computer, 1, () => ({ command: ['true'], headerLines: ['#SBATCH --hold'] }));
-    const rows = await rig.submitMany(computer, 10, () => ({ command: ['sleep', '1'] }));
+    const gate = rig.gate();
+    const rows = await rig.submitMany(computer, 10, (index) => ({ command: index < 4 ? gate.command : ['true'] }));
     const jobId = async () => (await rig.row(held[0]?.id ?? 0)).job_id ?? '';
     const release = async () => {
+      await untilInQueue([...held, ...rows], 5);
+      await gate.open();
       const ended = async () => (await Promise.all(rows.map(({ id }) => rig.row(id)))).every((row) => row.ended_at);
       await until(ended, { what: 'the end of all but the held one', timeout: 60_000 });
       await rig.slurm.runAsUser(['scontrol', 'release', await jobId()]);
@@ -110,17 +124,27 @@ describe('limits on real Slurm', () => {
     const limits = { pools: { vasp: 3 } };
     const computers = [await rig.addCluster('left', { limits }), await rig.addCluster('right', { limits })];
     const amounts = new Map<number, number>();
+    const gate = rig.gate();
     for (const computer of computers) {
       // One each, but for some that need two and some that need none.
       const takes = (index: number) => (index % 4 === 1 ? 2 : index % 4 === 3 ? 0 : 1);
       const jobs = await rig.submitMany(computer, 6, (index) => ({
-        command: ['sleep', '1'],
+        command: gate.command,
         ...(takes(index) === 1 ? {} : { pools: { vasp: takes(index) } }),
       }));
       for (const [index, { id }] of jobs.entries()) amounts.set(id, takes(index));
     }
     const rows = await Promise.all([...amounts.keys()].map(rig.row));
-    await rig.drive(rows, { timeout: 90_000 });
+    const openWhenFull = async () => {
+      const none = rows.filter(({ id }) => amounts.get(id) === 0);
+      const full = async () => {
+        const taken = (await rig.inQueue(rows)).reduce((sum, { id }) => sum + (amounts.get(id) ?? 0), 0);
+        return taken === 3 && (await rig.inQueue(none)).length === none.length;
+      };
+      await until(full, { what: 'a full pool, and those in the queue that need nothing of it', timeout: 60_000 });
+      await gate.open();
+    };
+    await Promise.all([rig.drive(rows, { timeout: 90_000 }), openWhenFull()]);
     await rig.expectGoodEnds(rows);
     const amountOf = (job: { name: string }) => amounts.get(idOf(job) ?? 0) ?? 0;
     const used = (await rig.submissionsOf(rows)).map((submission) => ({
@@ -145,7 +169,8 @@ describe('limits on real Slurm', () => {
       };
       if (qos === undefined) await setLimit(2);
       const computer = await rig.addCluster(words, { limits: { minPollInterval: 20 } });
-      const rows = await rig.submitMany(computer, 6, () => ({ command: ['sleep', '1'], ...(qos && { qos }) }));
+      const gate = rig.gate();
+      const rows = await rig.submitMany(computer, 6, () => ({ command: gate.command, ...(qos && { qos }) }));
       const isWaiting = async () => {
         const names = await computerNames(rig.profile.store);
         const now = await Promise.all(rows.map(({ id }) => rig.row(id)));
@@ -153,7 +178,7 @@ describe('limits on real Slurm', () => {
       };
       await Promise.all([
         rig.drive(rows, { ...fastTime(20), timeout: 80_000 }),
-        until(isWaiting, { what: `a process that waits because of ${words}`, timeout: 30_000 }),
+        until(isWaiting, { what: `a process that waits because of ${words}`, timeout: 30_000 }).then(gate.open),
       ]);
       await rig.expectGoodEnds(rows);
       const calls = await rig.submissionsOf(rows);

@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { expect } from 'vitest';
@@ -11,10 +11,21 @@ const searchPath = '/usr/local/bin:/usr/bin:/bin';
 
 type NewJob = Partial<JobInput> & Pick<JobInput, 'command'>;
 
+/** Holds jobs on the computer until it is opened. */
+export interface Gate {
+  /** A command that ends when the gate is open. */
+  readonly command: string[];
+  open(): Promise<void>;
+}
+
 /** A cluster on which every submission is counted. */
 export interface LimitsRig extends Cluster {
   /** Submits so many small jobs. */
   submitMany(computer: ComputerRow, count: number, job: (index: number) => NewJob): Promise<ProcessRow[]>;
+  /** A gate that is closed. */
+  gate(): Gate;
+  /** Which of these the scheduler has. */
+  inQueue(rows: readonly ProcessRow[]): Promise<ProcessRow[]>;
   /** What sbatch was asked for, for these processes. */
   submissionsOf(rows: readonly ProcessRow[]): Promise<Submission[]>;
   /** All have ended well, without a failed try, and each was submitted once. */
@@ -29,9 +40,21 @@ export async function startLimitsRig(): Promise<LimitsRig> {
     const ids = new Set(rows.map(({ id }) => id));
     return (await log.entries()).filter((entry) => ids.has(idOf(entry) ?? 0));
   };
+  let gates = 0;
   return {
     ...cluster,
     submissionsOf,
+    gate() {
+      const file = path.join(cluster.sshd.home, `gate-${++gates}`);
+      return {
+        command: ['sh', '-c', 'until [ -e "$0" ]; do sleep 0.2; done', file],
+        open: () => writeFile(file, ''),
+      };
+    },
+    async inQueue(rows) {
+      const now = await Promise.all(rows.map(({ id }) => cluster.row(id)));
+      return now.filter(({ stage }) => stage === 'update');
+    },
     async submitMany(computer, count, job) {
       const rows: ProcessRow[] = [];
       for (let index = 0; index < count; index++) {
