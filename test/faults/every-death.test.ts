@@ -18,7 +18,7 @@ const plan: Plan = {
 };
 
 /** With a few seeds only every so many queries are tried; with many, all of them. */
-const stride = Number(process.env.WHERRY_SEEDS ?? 0) >= 1000 ? 1 : 8;
+const stride = Number(process.env.WHERRY_SEEDS ?? 0) >= 1000 ? 1 : 16;
 
 /** Plays the plan once for each query of its first driver, which meets its fate there. */
 async function atEveryQuery(base: Plan, fateAt: (query: number) => Fate): Promise<void> {
@@ -45,4 +45,11 @@ it('ends right wherever its driver dies while a process is killed', async () => 
 it('ends right wherever its driver freezes past its lease, and another goes on meanwhile', async () => {
   const drivers = [...plan.drivers, { name: 'second', begins: 1_000, fates: [], heartbeat: 50_000 }];
   await atEveryQuery({ ...plan, drivers }, (afterQueries) => ({ kind: 'freezes', afterQueries, lasts: 200_000 }));
+}, 600_000);
+
+it('writes nothing after it has frozen past its lease, even where nobody else could go on', async () => {
+  const drivers = [...plan.drivers, { name: 'second', begins: 1_000, fates: [], heartbeat: 50_000 }];
+  const faults = [{ on: 'open' as const, from: 5_000, until: 400_000, fault: { kind: 'hang' as const } }];
+  const freeze = (afterQueries: number): Fate => ({ kind: 'freezes', afterQueries, lasts: 200_000 });
+  await atEveryQuery({ ...plan, drivers, faults }, freeze);
 }, 600_000);

@@ -185,7 +185,8 @@ function driversOf({ whole, oneOf, chance }: Dice): PlannedDriver[] {
   const freeze = (): Fate => ({
     kind: 'freezes',
     ...(chance(0.7) ? { afterQueries: whole(5, 200) } : { afterTime: whole(100, 100_000) }),
-    lasts: whole(1_000, oneOf([60_000, 300_000])),
+    // The lease lasts two minutes.
+    lasts: oneOf([whole(1_000, 100_000), whole(119_000, 126_000), whole(120_000, 300_000)]),
   });
   const fates = () => [...Array.from({ length: whole(0, 3) }, fate), ...(chance(0.25) ? [freeze()] : [])];
   // Shorter than a lease lasts.
