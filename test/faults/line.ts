@@ -82,8 +82,9 @@ export class Line {
   }
 
   #beginList(life: Life | undefined): void {
-    const other = [...this.#listing].find((each) => each === life || !isHelpless(each, this.#cluster.clock.now()));
-    if (this.#listing.size > 0 && other !== undefined) {
+    const now = this.#cluster.clock.now();
+    const other = [...this.#listing].find((each) => each === life || !isHelpless(each, now));
+    if (!isHelpless(life, now) && other !== undefined) {
       this.violations.push(`${life?.name} asks for a listing while ${other.name} waits for one`);
     }
     this.#listing.add(life);
