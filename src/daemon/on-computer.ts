@@ -4,6 +4,7 @@ import { type ComputerTask, carryOutTask, type TaskResult } from '../engine/comp
 import type { Profile } from '../engine/profile.js';
 import type { CheckResult } from '../engine/test-computer.js';
 import { WherryError } from '../errors.js';
+import { leaseHolder } from '../store/leases.js';
 import type { ComputerRow } from '../store/tables.js';
 import { askWorker } from './client.js';
 
@@ -48,8 +49,11 @@ export async function onComputer<Task extends ComputerTask>(
         if (refusal instanceof WherryError && refusal.code === 'back-pressure' && left > 1) return 'again' as const;
         throw refusal;
       });
-      if (reply === undefined) throw error;
-      if (reply !== 'again') {
+      if (reply === undefined) {
+        // No worker of the daemon has it, unless the holder has changed between the two questions.
+        const now = await leaseHolder(store, `computer:${row.id}`, Date.now());
+        if (left <= 1 || now?.owner === holder?.owner) throw error;
+      } else if (reply !== 'again') {
         if (task.kind === 'test') (reply.result as CheckResult[]).forEach(teller());
         return reply.result as TaskResult[Task['kind']];
       }

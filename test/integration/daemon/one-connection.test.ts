@@ -34,12 +34,11 @@ afterEach(async () => {
 
 const logins = () => sshd.log().split('Accepted publickey').length - 1;
 
-/** A job that runs until its gate is opened, driven by a daemon that holds the computer. */
+/** A job that runs as long as its computer is there, driven by a daemon that holds the computer. */
 async function heldByDaemon(workers = 1): Promise<void> {
   const { wherry } = rig;
   await wherry.succeed(['daemon', 'start', '--workers', String(workers)]);
-  const script =
-    'echo some text > notes; mkdir deep; echo below > deep/er; until [ -e "$HOME/gate" ]; do sleep 0.05; done';
+  const script = 'echo some text > notes; mkdir deep; echo below > deep/er; while [ -d "$HOME" ]; do sleep 0.1; done';
   await wherry.succeed(['submit', '--computer', 'remote', '--', 'sh', '-c', script]);
   const notes = async () => {
     const { remote_directory } = await profile.store.selectFrom('processes').selectAll().executeTakeFirstOrThrow();
