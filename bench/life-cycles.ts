@@ -1,5 +1,6 @@
 import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
+import { sql } from 'kysely';
 import { createCalcJobs, type PreparedJob } from '../src/calcjob/create.js';
 import { jobSchema } from '../src/config/job.js';
 import { Engine } from '../src/engine/engine.js';
@@ -87,7 +88,7 @@ async function once(variant: Variant, seed: number): Promise<Round> {
   await createCalcJobs({ ...rig.profile, now: clock.now }, await prepared(rig, computer.row, job));
   const before = process.cpuUsage();
   const began = performance.now();
-  await drive(rig, cluster);
+  await drive(rig, cluster, computer.row.id);
   const seconds = (performance.now() - began) / 1000;
   const { user, system } = process.cpuUsage(before);
   await expectGood(rig, cluster);
@@ -109,7 +110,7 @@ async function prepared({ directory }: TestProfile, computer: ComputerRow, secon
   return all;
 }
 
-async function drive({ profile }: TestProfile, { clock }: SimulatedCluster): Promise<void> {
+async function drive({ profile }: TestProfile, { clock }: SimulatedCluster, computerId: number): Promise<void> {
   const isReal = clock instanceof RealClock;
   const simulated = { now: clock.now, sleep: clock.sleep, heartbeat: 8_000 };
   await using engine = new Engine(profile, isReal ? {} : simulated);
@@ -117,7 +118,9 @@ async function drive({ profile }: TestProfile, { clock }: SimulatedCluster): Pro
     const open = await profile.store
       .selectFrom('processes')
       .select('id')
-      .where('due_at', 'is not', null)
+      .where('computer_id', '=', computerId)
+      .where('stage', 'is not', null)
+      .where('paused', '=', sql.lit(0))
       .limit(1)
       .executeTakeFirst();
     return open === undefined;
