@@ -62,16 +62,17 @@ export function needsSecondSource(listed: JobInfo | undefined): boolean {
  */
 export function update(row: QueuedRow, evidence: Evidence, now: number): Transition | undefined {
   const state = readState(row);
-  const end = endOf(state, evidence, now);
+  const isKilled = row.kill_requested_at !== null;
+  const end = endOf(state, evidence, now, isKilled);
   const info = end?.info ?? evidence.listed ?? evidence.recorded;
-  if (end !== undefined && row.kill_requested_at !== null) {
+  if (end !== undefined && isKilled) {
     return { to: 'killed', changes: { ...columnsOf(info), exit_message: row.kill_reason ?? 'killed' } };
   }
   if (end !== undefined) return ended(row, state, end, evidence);
   return stillWaiting(row, state, info, evidence, now);
 }
 
-function endOf(state: CalcJobState, evidence: Evidence, now: number): JobEnd | undefined {
+function endOf(state: CalcJobState, evidence: Evidence, now: number, isKilled: boolean): JobEnd | undefined {
   const { listed, recorded, exitFile, recordsSilent } = evidence;
   if (listed !== undefined && endedJobStates.has(listed.state)) return endInQueue(listed, recorded);
   if (listed !== undefined && listed.state !== 'unknown') return undefined;
@@ -80,10 +81,12 @@ function endOf(state: CalcJobState, evidence: Evidence, now: number): JobEnd | u
     // The records still show it alive: the listing was wrong or too early.
     if (recorded.state !== 'unknown' && exitFile === undefined) return undefined;
   }
-  if (exitFile !== undefined) return { source: 'exit-file' };
-  const listings = (state.absentListings ?? 0) + 1;
   const since = state.absentSince ?? now;
+  // A signal ended the command, and only the scheduler knows why: it is given time to tell of a walltime or a cancel.
+  const isUntold = listed === undefined && (exitFile ?? 0) > 128 && now - since < grace.time;
+  if (exitFile !== undefined) return isUntold && !isKilled ? undefined : { source: 'exit-file' };
   if (listed !== undefined) return undefined;
+  const listings = (state.absentListings ?? 0) + 1;
   const isGone = recordsSilent
     ? now - since >= grace.withoutRecords
     : listings >= grace.listings && now - since >= grace.time;

@@ -82,6 +82,14 @@ describe('what a listing means for a job', () => {
     ['its exit file tells a failure', { exitFile: 3 }, {}, 'exit-file: done'],
     ['its word is unknown', { listed: info('unknown') }, {}, 'waits'],
     ['its word is unknown, for ever', { listed: info('unknown') }, long, 'waits'],
+    ['its exit file tells of a signal, for whose reason somebody may still speak', { exitFile: 143 }, {}, 'waits'],
+    ['its exit file tells of a signal, and nobody has said why', { exitFile: 143 }, long, 'exit-file: done'],
+    [
+      'its exit file tells of a signal, and the records why',
+      { exitFile: 143, recorded: info('timeout') },
+      {},
+      'accounting: timeout',
+    ],
     ['its word is unknown and its exit file there', { listed: info('unknown'), exitFile: 0 }, {}, 'exit-file: done'],
     ['the records show it alive', { recorded: info('running') }, long, 'waits'],
     [
