@@ -3,6 +3,8 @@ import { ClosingLine } from './test/rigs/closing-line.js';
 
 export default defineConfig({
   test: {
+    // Most tests wait more than they compute: by default one core would be left alone.
+    maxWorkers: 2,
     reporters: ['default', new ClosingLine()],
     projects: [
       { extends: true, test: { name: 'unit', include: ['test/unit/**/*.test.ts'], testTimeout: 20_000 } },
