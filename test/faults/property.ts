@@ -3,7 +3,7 @@ import { planOf } from './plan.js';
 import { simulate } from './simulation.js';
 import { violations } from './violations.js';
 
-const count = Number(process.env.WHERRY_SEEDS ?? 24);
+const count = Number(process.env.WHERRY_SEEDS ?? 200);
 const first = Number(process.env.WHERRY_FIRST_SEED ?? 1);
 
 /** The property test, over every so many seeds: each file that calls this has a processor of its own. */
