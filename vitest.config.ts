@@ -1,6 +1,15 @@
 import { defineConfig } from 'vitest/config';
 import { ClosingLine } from './test/rigs/closing-line.js';
 
+/** Files that start a Slurm of their own, with its database and its nodes: one at a time has enough to do. */
+const onSlurm = [
+  'test/integration/slurm/**/*.test.ts',
+  'test/integration/limits/**/*.test.ts',
+  'test/integration/life-cycle/slurm-ssh.test.ts',
+  'test/integration/docs/readme.test.ts',
+  'test/integration/daemon/drain.test.ts',
+];
+
 export default defineConfig({
   test: {
     // Most tests wait more than they compute: by default one core would be left alone.
@@ -12,8 +21,21 @@ export default defineConfig({
       {
         extends: true,
         test: {
+          name: 'slurm',
+          include: onSlurm,
+          globalSetup: ['test/rigs/packages.ts'],
+          testTimeout: 120_000,
+          hookTimeout: 120_000,
+          maxWorkers: 1,
+          sequence: { groupOrder: 1 },
+        },
+      },
+      {
+        extends: true,
+        test: {
           name: 'integration',
           include: ['test/integration/**/*.test.ts'],
+          exclude: onSlurm,
           globalSetup: ['test/rigs/packages.ts'],
           testTimeout: 120_000,
           hookTimeout: 120_000,

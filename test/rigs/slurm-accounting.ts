@@ -1,6 +1,6 @@
 import { join } from 'node:path';
-import { executeOrFail } from './command.js';
-import { type Daemon, listens, startDaemon, waitUntil } from './daemon.js';
+import { execute, executeOrFail } from './command.js';
+import { type Daemon, startDaemon, waitUntil } from './daemon.js';
 import type { SlurmLayout } from './slurm-configuration.js';
 
 /** Starts a MariaDB of its own in the rig's folder, with an empty database for slurmdbd. */
@@ -33,8 +33,15 @@ export async function startDatabaseServer(layout: SlurmLayout): Promise<Daemon> 
     ],
     { log: join(layout.folder, 'database.log') },
   );
-  await waitUntil('MariaDB', () => ended(daemon) || listens(layout.databaseServerPort));
+  await waitUntil('MariaDB', async () => ended(daemon) || (await answers(layout.databaseServerPort)));
   return daemon;
+}
+
+/** It listens before it has carried out its first commands; only an answer shows that it is ready. */
+async function answers(port: number): Promise<boolean> {
+  const login = ['--no-defaults', '--host=127.0.0.1', `--port=${port}`, '--user=slurm', '--password=slurm'];
+  const { exitCode } = await execute(['mariadb', ...login, '--execute=select 1', 'slurm_accounting']);
+  return exitCode === 0;
 }
 
 /** What MariaDB does at its first start. */

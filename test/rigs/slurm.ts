@@ -197,8 +197,13 @@ async function start(
     const daemon = await launch(['/usr/sbin/munged', '--foreground', `--socket=${socket}`, ...files]);
     await waitUntil('munged', () => ended(daemon) || existsSync(socket));
   } else if (name === 'slurmdbd') {
-    const daemon = await launch(['/usr/sbin/slurmdbd', '-D']);
-    await waitUntil('slurmdbd', () => ended(daemon) || listens(ports.database));
+    // Where the machine is busy its first questions to the database may fail, and it ends; service managers start it again.
+    for (let starts = 1; ; starts++) {
+      const daemon = await launch(['/usr/sbin/slurmdbd', '-D']);
+      const isUp = async () => (await listens(ports.database)) || (!daemon.running && starts < 3) || ended(daemon);
+      await waitUntil('slurmdbd', isUp);
+      if (daemon.running) break;
+    }
   } else if (name === 'slurmctld') {
     const daemon = await launch(['/usr/sbin/slurmctld', '-D']);
     await waitUntil('slurmctld', () => ended(daemon) || listens(ports.controller));

@@ -1,3 +1,4 @@
+import { readFile } from 'node:fs/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { JobInput } from '../../../src/config/job.js';
 import type { ProcessRow } from '../../../src/store/tables.js';
@@ -34,6 +35,15 @@ describe('Slurm runs a job again', () => {
     return now.job_id ?? '';
   }
 
+  /** Slurm shows a job as running before its script has begun. */
+  async function begun(row: ProcessRow): Promise<string> {
+    const jobId = await inState(row, 'running');
+    const { remote_directory } = await cluster.row(row.id);
+    const isThere = async () => (await readFile(`${remote_directory}/runs`, 'utf8').catch(() => '')) !== '';
+    await until(isThere, { what: `the first run of process ${row.id}`, timeout: 60_000 });
+    return jobId;
+  }
+
   /** Slurm lets a requeued job wait for two minutes. */
   async function startNow(jobId: string): Promise<void> {
     await until(
@@ -63,7 +73,7 @@ describe('Slurm runs a job again', () => {
   it('requeued by hand, at once or after a hold: followed as the same job', async () => {
     const rows = [await submit(), await submit()];
     const script = async () => {
-      const [first = '', second = ''] = await Promise.all(rows.map((row) => inState(row, 'running')));
+      const [first = '', second = ''] = await Promise.all(rows.map(begun));
       await cluster.slurm.run(['scontrol', 'requeue', first]);
       await cluster.slurm.run(['scontrol', 'requeuehold', second]);
       await Promise.all([inState(rows[0] as ProcessRow, 'queued'), inState(rows[1] as ProcessRow, 'held')]);
@@ -82,7 +92,7 @@ describe('Slurm runs a job again', () => {
     const resources = { tasksPerNode: 4, memoryPerNode: '200MiB', walltime: '5m' };
     const row = await submit({ queue: 'spare', resources, mpi: false });
     const script = async () => {
-      const jobId = await inState(row, 'running');
+      const jobId = await begun(row);
       const urgent = await submit({ queue: 'urgent', resources, mpi: false, command: ['sleep', '1'] });
       await inState(row, 'queued');
       await startNow(jobId);
@@ -105,7 +115,7 @@ describe('Slurm runs a job again', () => {
         await cluster.slurm.run(['scontrol', 'update', `NodeName=${node}`, `State=${state}`, 'Reason=test']);
     };
     const script = async () => {
-      const [first = ''] = await Promise.all(rows.map((row) => inState(row, 'running')));
+      const [first = ''] = await Promise.all(rows.map(begun));
       await setState('down');
       await inState(rows[0] as ProcessRow, 'queued');
       await setState('resume');
