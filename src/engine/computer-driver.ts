@@ -19,8 +19,8 @@ import { ComputerPoll, stopDriving } from './computer-poll.js';
 import type { DriverTools } from './driver-tools.js';
 import { dueRows, killIntents, nextDueTime, unsettledRows } from './due-work.js';
 import { consequenceOf, type FailedRow } from './failure.js';
-import { type LoadedComputer, loadComputer } from './loaded-computer.js';
-import { noteAcceptance, noteSiteLimit } from './site-limit.js';
+import { isSameConnection, type LoadedComputer, loadComputer } from './loaded-computer.js';
+import { noteAcceptance, noteSiteLimit, siteLimitIn } from './site-limit.js';
 import { knowsForeignJobs } from './throttle.js';
 
 /**
@@ -328,17 +328,6 @@ export class ComputerDriver {
   }
 }
 
-/** The site's limit that an error tells of, or that is behind a submission of which nothing is known. */
-function siteLimitIn(error: unknown): WherryError | undefined {
-  if (!(error instanceof WherryError)) return undefined;
-  return error.code === 'limit-reached' ? error : siteLimitIn(error.cause);
-}
-
 function isInQueue(row: ProcessRow): boolean {
   return row.stage === 'update';
-}
-
-function isSameConnection(one: LoadedComputer, other: LoadedComputer): boolean {
-  const settings = ({ config }: LoadedComputer) => JSON.stringify([config.transport, config.connection]);
-  return settings(one) === settings(other);
 }

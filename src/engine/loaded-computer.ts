@@ -48,3 +48,9 @@ export async function loadComputer(row: ComputerRow): Promise<LoadedComputer> {
     },
   };
 }
+
+/** May the connection that was opened for one be used for the other? */
+export function isSameConnection(one: LoadedComputer, other: LoadedComputer): boolean {
+  const settings = ({ config }: LoadedComputer) => JSON.stringify([config.transport, config.connection]);
+  return settings(one) === settings(other);
+}

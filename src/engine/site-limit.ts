@@ -1,3 +1,4 @@
+import { WherryError } from '../errors.js';
 import { writeEvents } from '../store/events.js';
 import { fenced, type Lease } from '../store/leases.js';
 import { fromJson, type Store, type StoreTransaction } from '../store/store.js';
@@ -69,4 +70,10 @@ async function writeLimit(transaction: StoreTransaction, computerId: number, lim
     .set({ site_limit: limit === null ? null : JSON.stringify(limit) })
     .where('id', '=', computerId)
     .execute();
+}
+
+/** The site's limit that an error tells of, or that is behind a submission of which nothing is known. */
+export function siteLimitIn(error: unknown): WherryError | undefined {
+  if (!(error instanceof WherryError)) return undefined;
+  return error.code === 'limit-reached' ? error : siteLimitIn(error.cause);
 }
