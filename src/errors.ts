@@ -14,7 +14,7 @@ export const errorCodes = {
   'host-key-unknown': 'The host key of the computer is not in known_hosts.',
   'host-key-changed': 'The host key of the computer differs from the known one.',
   'back-pressure': 'The other side refused for now (too many sessions or logins).',
-  'timed-out': 'An operation on the computer did not end before its deadline.',
+  'timed-out': 'An operation did not end before its deadline.',
   aborted: 'The operation was stopped on request.',
   'command-failed': 'A command on the computer ended with an error.',
   'output-too-large': 'A command or file gave more bytes than allowed.',
@@ -36,6 +36,12 @@ export const errorCodes = {
   'daemon-running': 'A daemon drives this profile already.',
   'daemon-not-running': 'No daemon drives this profile.',
   'daemon-failed': 'The daemon could not start, ended, or did not answer.',
+  'broker-unavailable': 'The broker could not be reached, refused us, or is too old.',
+  'broker-lost': 'The connection to the broker broke before the answer came.',
+  'communicator-closed': 'The communicator was closed.',
+  unroutable: 'Nobody answers to the address that was called.',
+  'name-taken': 'Somebody answers to this address already.',
+  'message-refused': 'A message or a name in it is not what it should be.',
   internal: 'A defect in Wherry.',
 } as const;
 

@@ -13,6 +13,8 @@ export const packageNames = [
   'munge',
   'mariadb-server',
   'rsync',
+  'rabbitmq-server',
+  'postgresql',
 ] as const;
 export type PackageName = (typeof packageNames)[number];
 
