@@ -12,6 +12,7 @@ import { runInProcess } from '../process/process-stack.js';
 import { amend, carryOut, type MovingRow, stateOf, type Transition } from '../process/transition.js';
 import type { Lease } from '../store/leases.js';
 import { fromJson, type StoreTransaction } from '../store/store.js';
+import { isStoreTrouble } from '../store/store-trouble.js';
 import type { ComputerRow, ProcessRow } from '../store/tables.js';
 import { admit, refuseEntry, writeThrottle } from './admission.js';
 import type { UseConnection } from './computer-access.js';
@@ -127,10 +128,15 @@ export class ComputerDriver {
     for (const work of this.#working.values()) if (work.waiting) work.abort.abort(reason);
   }
 
-  /** Stops what is in progress and waits for its end. */
-  async stop(reason: WherryError): Promise<void> {
+  /** Stops what is in progress, and begins nothing more. */
+  abandon(reason: WherryError): void {
     this.#stop.abort(reason);
     for (const work of this.#working.values()) work.abort.abort(reason);
+  }
+
+  /** Stops what is in progress and waits for its end. */
+  async stop(reason: WherryError): Promise<void> {
+    this.abandon(reason);
     await Promise.all([...this.#working.values()].map((work) => work.done));
     await this.#poll.settled;
     await this.#tools.queue.close(this.computerId);
@@ -268,7 +274,9 @@ export class ComputerDriver {
       }
     };
     const done = work()
-      .catch((error: unknown) => stopDriving(this.#stop, error))
+      .catch((error: unknown) =>
+        isStoreTrouble(error) ? this.#tools.storeTrouble(error) : stopDriving(this.#stop, error),
+      )
       .finally(() => {
         this.#working.delete(row.id);
         this.#tools.wake();

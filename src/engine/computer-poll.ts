@@ -8,6 +8,7 @@ import type { Transition } from '../process/transition.js';
 import { writeEvents } from '../store/events.js';
 import { fenced, type Lease } from '../store/leases.js';
 import type { StoreTransaction } from '../store/store.js';
+import { isStoreTrouble } from '../store/store-trouble.js';
 import { waitAfter } from './backoff.js';
 import { ComputerUnavailable } from './computer-unavailable.js';
 import type { DriverTools } from './driver-tools.js';
@@ -80,7 +81,9 @@ export class ComputerPoll {
     const nextAt = Math.max(wanted, this.#allowedAt(computer));
     if (nextAt > at) return nextAt;
     this.#polling = this.#poll(computer)
-      .catch((error: unknown) => stopDriving(this.#stop, error))
+      .catch((error: unknown) =>
+        isStoreTrouble(error) ? this.#tools.storeTrouble(error) : stopDriving(this.#stop, error),
+      )
       .finally(() => {
         this.#polling = undefined;
         this.#tools.wake();
@@ -167,7 +170,7 @@ export class ComputerPoll {
   /** A listing that failed says nothing about any job: only the next one is put off. */
   async #failed(computer: LoadedComputer, error: unknown): Promise<void> {
     if (this.#stop.signal.aborted) return;
-    if (error instanceof WherryError && error.code === 'lease-lost') throw error;
+    if (isStoreTrouble(error) || (error instanceof WherryError && error.code === 'lease-lost')) throw error;
     if (!(error instanceof ComputerUnavailable)) this.#failures++;
     const { store, now } = this.#tools;
     const code = error instanceof WherryError ? error.code : 'internal';

@@ -1,3 +1,4 @@
+import type { WherryError } from '../errors.js';
 import type { LifecycleHooks } from '../process/hooks.js';
 import type { Repository } from '../store/repository.js';
 import type { Store } from '../store/store.js';
@@ -14,4 +15,6 @@ export interface DriverTools {
   readonly nonce: () => string;
   /** Called whenever something ended and there may be more to do. */
   readonly wake: () => void;
+  /** Called when the database failed in a way that passes: nothing new is begun until it answers. */
+  readonly storeTrouble: (error: WherryError) => void;
 }

@@ -4,6 +4,7 @@ import { messageOf, WherryError } from '../errors.js';
 import type { LifecycleHooks } from '../process/hooks.js';
 import { writeEvents } from '../store/events.js';
 import { claimLease, leaseHolder, releaseLease, renewLease } from '../store/leases.js';
+import { isStoreTrouble } from '../store/store-trouble.js';
 import type { LeaseRow } from '../store/tables.js';
 import type { UseConnection } from './computer-access.js';
 import { ComputerDriver } from './computer-driver.js';
@@ -35,8 +36,11 @@ export interface EngineOptions {
  * in progress keep the channels busy meanwhile.
  */
 const timing = { lease: 30_000, heartbeat: 250, distance: 25 } as const;
-/** A lease outlives several renewals. */
+/** A lease outlives several renewals; what could not be renewed is let go of before others may take it. */
 const renewalsPerLease = 4;
+const abandonedAfter = 0.8;
+/** Milliseconds between questions to a database that does not answer, and until it counts as well again. */
+const outagePause = { first: 250, longest: 10_000, forgotten: 60_000 } as const;
 
 /** Errors of loading a computer that are its own and not this machine's. */
 const configurationErrors: ReadonlySet<string> = new Set(['bad-input', 'plugin-missing', 'plugin-broken']);
@@ -62,6 +66,11 @@ export class Engine implements AsyncDisposable {
   #woken = false;
   #wakeUp: (() => void) | undefined;
   #renewed = 0;
+  #guard: NodeJS.Timeout | undefined;
+  /** The database failed since the last step; how often it did of late, and when. */
+  #trouble: WherryError | undefined;
+  #outages = 0;
+  #lastOutage = 0;
   /** When the last step began, by a clock that nobody sets. */
   #stepped = 0;
 
@@ -90,6 +99,9 @@ export class Engine implements AsyncDisposable {
         this.#woken = true;
         this.#wakeUp?.();
       },
+      storeTrouble: (error) => {
+        this.#trouble = error;
+      },
     };
   }
 
@@ -105,7 +117,7 @@ export class Engine implements AsyncDisposable {
 
   /**
    * Drives until `until` says so or the signal comes. Work of other drivers is left to them and taken over when they
-   * end.
+   * end. A database that does not answer for a while is waited for.
    * @param computers ids to drive; all that have work when absent
    */
   async drive(options: {
@@ -113,13 +125,39 @@ export class Engine implements AsyncDisposable {
     readonly until: () => boolean | Promise<boolean>;
     readonly computers?: readonly number[];
   }): Promise<void> {
-    while (!options.signal.aborted && !(await options.until())) {
-      const next = await this.#step(options.computers);
-      await this.#sleep(
-        Math.min(next ?? Number.POSITIVE_INFINITY, this.#tools.now() + this.#heartbeat),
-        options.signal,
-      );
+    while (!options.signal.aborted) {
+      let next: number | undefined;
+      try {
+        if (await options.until()) return;
+        next = await this.#step(options.computers);
+      } catch (error) {
+        await this.#outage(error, options.signal);
+        continue;
+      }
+      const latest = this.#tools.now() + this.#heartbeat;
+      await this.#sleep(Math.min(next ?? latest, latest), options.signal);
     }
+  }
+
+  /** Something outside says that there may be more to do. */
+  wake(): void {
+    this.#tools.wake();
+  }
+
+  /** Waits a little for a database that does not answer. Errors: any other error as it is. */
+  async #outage(error: unknown, signal: AbortSignal): Promise<void> {
+    if (!isStoreTrouble(error)) throw error;
+    this.#begin();
+    const { now } = this.#tools;
+    if (now() - this.#renewed >= this.#lease * abandonedAfter) {
+      for (const driver of [...this.#drivers.values()]) await this.#dismiss(driver, 'its lease could not be renewed');
+    }
+    // One that answers questions but cannot write, such as a full disk, is no better than one that is silent.
+    if (now() - this.#lastOutage > outagePause.forgotten) this.#outages = 0;
+    this.#lastOutage = now();
+    const pause = Math.min(outagePause.longest, outagePause.first * 2 ** this.#outages);
+    this.#outages += 1;
+    await this.#sleep(now() + pause, signal);
   }
 
   /** One pass: everything that is due, and what becomes due at once by it; then it returns. */
@@ -140,7 +178,7 @@ export class Engine implements AsyncDisposable {
     for (const driver of this.#drivers.values()) driver.drain();
     while (!signal.aborted) {
       this.#begin();
-      await this.#renew();
+      await this.#renew().catch((error: unknown) => this.#outage(error, signal));
       // Without an open connection nothing has begun over there.
       const done = (driver: ComputerDriver) =>
         !driver.busy || driver.stopped.aborted || !this.#tools.queue.isOpen(driver.computerId);
@@ -154,6 +192,7 @@ export class Engine implements AsyncDisposable {
   /** Stops what is in progress (it goes on with the next driver), gives leases back, closes connections. */
   async [Symbol.asyncDispose](): Promise<void> {
     await Promise.all([...this.#drivers.values()].map((driver) => this.#dismiss(driver, 'the driver ends')));
+    clearTimeout(this.#guard);
     await this.#tools.queue[Symbol.asyncDispose]();
   }
 
@@ -174,7 +213,10 @@ export class Engine implements AsyncDisposable {
 
   async #step(computers: readonly number[] | undefined): Promise<number | undefined> {
     this.#begin();
+    const trouble = this.#trouble;
+    this.#trouble = undefined;
     await this.#renew();
+    if (trouble !== undefined) throw trouble;
     await this.#takeWork(computers);
     const times: number[] = [];
     for (const driver of [...this.#drivers.values()]) {
@@ -186,6 +228,7 @@ export class Engine implements AsyncDisposable {
         const next = await driver.step();
         if (next !== undefined) times.push(next);
       } catch (error) {
+        if (isStoreTrouble(error)) throw error;
         await this.#dismiss(driver, messageOf(error));
         const isTaken = error instanceof WherryError && error.code === 'lease-lost';
         if (!isTaken) await this.#cannotDrive(driver.computerId, error);
@@ -249,18 +292,37 @@ export class Engine implements AsyncDisposable {
 
   async #renew(): Promise<void> {
     const { store, now } = this.#tools;
-    if (now() - this.#renewed < this.#lease / renewalsPerLease) return;
-    this.#renewed = now();
+    const began = now();
+    if (began - this.#renewed < this.#lease / renewalsPerLease) return;
     for (const driver of [...this.#drivers.values()]) {
       if (!(await renewLease(store, driver.lease, now(), this.#lease)))
         await this.#dismiss(driver, 'the lease was lost');
     }
+    this.#renewed = began;
+    this.#guardLeases();
+  }
+
+  /** Where even the question to the database hangs, nobody else would notice that the leases run out. */
+  #guardLeases(): void {
+    clearTimeout(this.#guard);
+    if (this.#simulatedSleep !== undefined) return;
+    const reason = new WherryError('aborted', 'its lease could not be renewed');
+    const abandon = () => {
+      for (const driver of this.#drivers.values()) driver.abandon(reason);
+    };
+    this.#guard = setTimeout(abandon, this.#lease * abandonedAfter);
+    this.#guard.unref();
   }
 
   async #dismiss(driver: ComputerDriver, reason: string): Promise<void> {
     this.#drivers.delete(driver.computerId);
-    await driver.stop(new WherryError('aborted', reason));
-    await releaseLease(this.#profile.store, driver.lease);
+    try {
+      await driver.stop(new WherryError('aborted', reason));
+      await releaseLease(this.#profile.store, driver.lease);
+    } catch (error) {
+      // What could not be written down is found out by others: the lease runs out.
+      if (!isStoreTrouble(error)) throw error;
+    }
   }
 
   /**

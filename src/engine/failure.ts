@@ -1,5 +1,6 @@
 import { messageOf, WherryError } from '../errors.js';
 import type { NewEvent } from '../store/events.js';
+import { isStoreTrouble } from '../store/store-trouble.js';
 import type { ProcessChanges, ProcessRow } from '../store/tables.js';
 import { backoff, waitAfter } from './backoff.js';
 import { ComputerUnavailable } from './computer-unavailable.js';
@@ -17,8 +18,11 @@ export type Consequence =
   /** A defect, or an environment that cannot be used: the process is excepted. */
   | { readonly kind: 'except'; readonly code: string; readonly message: string; readonly stack: string | undefined };
 
-/** Milliseconds until an unknown submission is looked for again, and until a computer that is busy is asked again. */
-const waits = { unknownSubmission: 3_000, busy: 30_000 } as const;
+/**
+ * Milliseconds until an unknown submission is looked for again, until a computer that is busy is asked again, and until
+ * something is done again whose outcome could not be written down.
+ */
+const waits = { unknownSubmission: 3_000, busy: 30_000, store: 5_000 } as const;
 
 /**
  * Decides by where and how an error was born, never by its text. The computer's own trouble and limits use up no
@@ -28,6 +32,7 @@ const waits = { unknownSubmission: 3_000, busy: 30_000 } as const;
 export function consequenceOf(row: FailedRow, error: unknown, now: number, random: number): Consequence {
   if (!(error instanceof WherryError)) return fromSystem(row, error, now, random);
   const { code, message } = error;
+  if (isStoreTrouble(error)) return wait(row, now, now + waitAfter(1, random, waits.store), message);
   if (error instanceof ComputerUnavailable || code === 'connection-lost') return wait(row, now, now, message);
   if (code === 'submission-unknown')
     return { kind: 'wait', changes: { due_at: now + waits.unknownSubmission }, events: [] };

@@ -4,6 +4,7 @@ import { messageOf, WherryError } from '../errors.js';
 import type { Connection } from '../plugin/transport.js';
 import { writeEvents } from '../store/events.js';
 import type { Store } from '../store/store.js';
+import { isStoreTrouble } from '../store/store-trouble.js';
 import { backoff, waitAfter } from './backoff.js';
 import { ComputerUnavailable, heldError } from './computer-unavailable.js';
 import type { LoadedComputer } from './loaded-computer.js';
@@ -60,7 +61,8 @@ export class TransportQueue implements AsyncDisposable {
     return entry.channels.schedule({ priority }, async () => {
       signal.throwIfAborted();
       const connection = await this.#connection(entry, computer, signal, anyway).catch((error: unknown) => {
-        throw signal.aborted ? signal.reason : new ComputerUnavailable(computer.config.label, error);
+        if (signal.aborted) throw signal.reason;
+        throw isStoreTrouble(error) ? error : new ComputerUnavailable(computer.config.label, error);
       });
       entry.users++;
       clearTimeout(entry.idle);
@@ -198,7 +200,8 @@ export class TransportQueue implements AsyncDisposable {
       ]);
       return connection;
     } catch (error) {
-      if (!entry.abort.signal.aborted) await this.#failed(computer, error);
+      const isOurs = entry.abort.signal.aborted || isStoreTrouble(error);
+      if (!isOurs) await this.#failed(computer, error);
       throw error;
     }
   }

@@ -73,13 +73,13 @@ describe('an engine that settles', () => {
   });
 
   it('renews its leases meanwhile', async () => {
-    const { engine, slow } = await stoppedInTheMiddle({ lease: 400 });
+    const { engine, slow } = await stoppedInTheMiddle({ lease: 1_600 });
     const settled = engine.settle(AbortSignal.timeout(10_000));
     const before = await lease();
     const renewed = await until(
       async () => {
         const now = await lease();
-        return (now?.expires_at ?? 0) > (before?.expires_at ?? 0) + 400 && now;
+        return (now?.expires_at ?? 0) > (before?.expires_at ?? 0) + 1_600 && now;
       },
       { what: 'a lease that outlives its first end', interval: 5 },
     );
