@@ -53,6 +53,8 @@ export interface Task extends AsyncDisposable {
   readonly attempt: number;
   /** Milliseconds since the epoch. */
   readonly sentAt: number;
+  /** Does somebody wait for the answer? Else an error that is nobody's business is worth parking the task for. */
+  readonly awaited: boolean;
   /** Who waits for the answer hears it; a task is acknowledged when its work is claimed, not when it is done. */
   accept(answer?: Json): Promise<void>;
   /** Done with: whoever waits for the answer gets this error. */
