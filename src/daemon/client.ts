@@ -1,11 +1,13 @@
 import { connect } from 'node:net';
+import { basename } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { socketAddress } from '../broker/socket-address.js';
 import type { ProfileLocation } from '../config/home.js';
 import type { ComputerTask } from '../engine/computer-task.js';
 import { type ErrorCode, messageOf, WherryError } from '../errors.js';
 import { type Holder, isAlive, livingHolder } from './holder.js';
 import type { DaemonReply, DaemonRequest, DaemonStatus } from './messages.js';
-import { daemonPlaces, socketAddress } from './places.js';
+import { daemonPlaces } from './places.js';
 
 /** Milliseconds that a daemon has for a short answer. */
 const patience = 5_000;
@@ -121,7 +123,7 @@ async function ask(
 ): Promise<DaemonReply | undefined> {
   let text: string;
   try {
-    using address = socketAddress(directory);
+    using address = socketAddress(directory, basename(daemonPlaces({ directory }).socketFile));
     text = await exchange(address.path, `${JSON.stringify(request)}\n`, timeout, signal);
   } catch (error) {
     if (signal?.aborted) throw new WherryError('aborted', 'stopped on request', { cause: error });

@@ -1,9 +1,10 @@
 import { chmodSync, rmSync } from 'node:fs';
 import { createServer, type Socket } from 'node:net';
+import { basename } from 'node:path';
 import { z } from 'zod';
+import { socketAddress } from '../broker/socket-address.js';
 import { messageOf, WherryError } from '../errors.js';
 import { type DaemonReply, type DaemonRequest, mostWorkers } from './messages.js';
-import { socketAddress } from './places.js';
 
 /** Bytes of a request, and milliseconds in which it must have come. */
 const bounds = { request: 65_536, patience: 5_000 } as const;
@@ -43,7 +44,7 @@ export async function startControlServer(
   answer: Answer,
 ): Promise<ControlServer> {
   rmSync(socketFile, { force: true });
-  const address = socketAddress(directory);
+  const address = socketAddress(directory, basename(socketFile));
   const server = createServer({ allowHalfOpen: true }, (socket) => void serve(socket, answer));
   try {
     await new Promise<void>((resolve, reject) => {

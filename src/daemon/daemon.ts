@@ -1,12 +1,12 @@
 import { fork } from 'node:child_process';
 import { hostname } from 'node:os';
 import { fileURLToPath } from 'node:url';
+import { takeLock } from '../broker/lock.js';
 import { ensureProfile, type ProfileLocation } from '../config/home.js';
 import { openProfile } from '../engine/profile.js';
 import { messageOf, WherryError } from '../errors.js';
 import { type ControlServer, startControlServer } from './control-server.js';
 import { recordHolder } from './holder.js';
-import { takeLock } from './lock.js';
 import { RotatingLog } from './log.js';
 import type { DaemonReply, DaemonRequest, DaemonStatus, FromDaemon } from './messages.js';
 import { daemonPlaces } from './places.js';
@@ -30,7 +30,7 @@ export interface DaemonOptions {
 export async function runDaemon(location: ProfileLocation, options: DaemonOptions): Promise<void> {
   await ensureProfile(location);
   const places = daemonPlaces(location);
-  const lock = takeLock(places.lockFile);
+  const lock = takeLock(places.lockFile, 'daemon-failed');
   if (lock === undefined) {
     throw new WherryError('daemon-running', `a daemon runs already for the profile ${location.profile}`, {
       hint: 'see: wherry daemon status; with a shared home it may run on another host',

@@ -4,9 +4,9 @@ import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { takeLock } from '../../../src/broker/lock.js';
 import { daemonStatus, scaleDaemon, stopDaemon } from '../../../src/daemon/client.js';
 import { startControlServer } from '../../../src/daemon/control-server.js';
-import { takeLock } from '../../../src/daemon/lock.js';
 import { RotatingLog } from '../../../src/daemon/log.js';
 import { followLog, lastLogLines } from '../../../src/daemon/log-reader.js';
 import type { DaemonReply, DaemonRequest, DaemonStatus } from '../../../src/daemon/messages.js';
@@ -23,11 +23,11 @@ afterEach(() => rm(directory, { recursive: true, force: true }));
 describe('the lock', () => {
   it('is held once and can be taken again after it was given back', () => {
     const file = path.join(directory, 'daemon.lock');
-    const lock = takeLock(file);
+    const lock = takeLock(file, 'daemon-failed');
     expect(lock).toBeDefined();
-    expect(takeLock(file)).toBeUndefined();
+    expect(takeLock(file, 'daemon-failed')).toBeUndefined();
     lock?.[Symbol.dispose]();
-    const next = takeLock(file);
+    const next = takeLock(file, 'daemon-failed');
     expect(next).toBeDefined();
     next?.[Symbol.dispose]();
   });

@@ -1,15 +1,17 @@
 import { chmodSync } from 'node:fs';
 import { DatabaseSync, type DatabaseSyncInstance } from '@photostructure/sqlite';
-import { messageOf, WherryError } from '../errors.js';
+import { type ErrorCode, messageOf, WherryError } from '../errors.js';
 
 /**
- * Takes the lock that says "a daemon lives here", or returns undefined when another program has it. The system itself
- * lets go of it when its holder dies, however it dies; a file with a pid in it would have to be doubted each time.
+ * Takes the lock that says "I am the one", such as the daemon of a profile, or returns undefined when another program
+ * has it. The system itself lets go of it when its holder dies, however it dies; a file with a pid in it would have to
+ * be doubted each time.
  *
  * It is the lock of an empty database: Node has no call for file locks, and this one also holds between the hosts of a
  * shared home, as the store's own does.
+ * @param code of the error when the file cannot be locked at all
  */
-export function takeLock(file: string): Disposable | undefined {
+export function takeLock(file: string, code: ErrorCode): Disposable | undefined {
   let database: DatabaseSyncInstance | undefined;
   try {
     database = new DatabaseSync(file);
@@ -21,7 +23,7 @@ export function takeLock(file: string): Disposable | undefined {
   } catch (error) {
     database?.close();
     if (/locked|busy/i.test(messageOf(error))) return undefined;
-    throw new WherryError('daemon-failed', `cannot lock ${file}: ${messageOf(error)}`, {
+    throw new WherryError(code, `cannot lock ${file}: ${messageOf(error)}`, {
       hint: 'check that the folder is yours and has space left',
       cause: error,
     });
