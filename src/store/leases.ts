@@ -122,6 +122,19 @@ export async function leaseHolder(store: Store, name: string, now: number): Prom
   return row !== undefined && row.owner !== '' && row.expires_at > now && !isDead(row) ? row : undefined;
 }
 
+/** The leases with names that begin so and whose holders live, oldest name first. */
+export async function livingLeases(store: Store, prefix: string, now: number): Promise<LeaseRow[]> {
+  const rows = await store
+    .selectFrom('leases')
+    .selectAll()
+    .where('name', 'like', `${prefix}%`)
+    .where('owner', '!=', '')
+    .where('expires_at', '>', now)
+    .orderBy('name')
+    .execute();
+  return rows.filter((row) => !isDead(row));
+}
+
 /** Certain only for processes of this host; a reused pid has another start time. */
 function isDead(lease: LeaseRow): boolean {
   return lease.host === hostname() && lease.pid_started !== '' && startTimeOf(lease.pid) !== lease.pid_started;
