@@ -77,7 +77,12 @@ export class ComputerDriver {
 
   /** Is anything in progress? */
   get busy(): boolean {
-    return this.#working.size > 0 || this.#poll.busy || this.#guests > 0;
+    return this.steps > 0;
+  }
+
+  /** How much is in progress: verbs, a listing, and what commands of people do. */
+  get steps(): number {
+    return this.#working.size + (this.#poll.busy ? 1 : 0) + this.#guests;
   }
 
   /** Lends the connection to a command of somebody. */

@@ -110,6 +110,12 @@ export class Engine implements AsyncDisposable {
     return [...this.#drivers.values()].some((driver) => driver.busy);
   }
 
+  /** How many computers it holds, and how many steps are in progress on all of them. */
+  get load(): { readonly computers: number; readonly steps: number } {
+    const drivers = [...this.#drivers.values()];
+    return { computers: drivers.length, steps: drivers.reduce((sum, driver) => sum + driver.steps, 0) };
+  }
+
   /** Computers with work that other drivers hold. */
   get foreignDrivers(): readonly ForeignDriver[] {
     return [...this.#foreign.values()];
