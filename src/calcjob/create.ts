@@ -11,7 +11,11 @@ import type { ComputerRow, FileRow, ProcessRow } from '../store/tables.js';
 export interface PreparedJob {
   readonly job: Job;
   readonly computer: ComputerRow;
-  readonly files: readonly InputFile[];
+  readonly files: readonly (InputFile | StoredInput)[];
+  /** Default: a new one. Asked for twice with the same, it is stored once. */
+  readonly uuid?: string;
+  /** Why it shall not begin before somebody plays it. */
+  readonly pausedFor?: string;
 }
 
 export interface InputFile {
@@ -22,6 +26,9 @@ export interface InputFile {
   /** Permission bits. */
   readonly mode: number;
 }
+
+/** A file whose content the repository has already. */
+export type StoredInput = Omit<FileRow, 'process_id' | 'role'>;
 
 /**
  * Stores calcjobs, all of them or none, with their input files in the repository. They are due at once; whichever
@@ -38,11 +45,16 @@ export async function createCalcJobs(
   return store.transaction().execute(async (transaction) => {
     const rows: ProcessRow[] = [];
     const turns = new Turns(transaction);
-    for (const [index, { job, computer }] of jobs.entries()) {
+    for (const [index, { job, computer, uuid = randomUUID(), pausedFor }] of jobs.entries()) {
+      const known = await transaction.selectFrom('processes').selectAll().where('uuid', '=', uuid).executeTakeFirst();
+      if (known !== undefined) {
+        rows.push(known);
+        continue;
+      }
       const row = await transaction
         .insertInto('processes')
         .values({
-          uuid: randomUUID(),
+          uuid,
           kind: 'calcjob',
           name: 'shell',
           label: job.label ?? '',
@@ -57,6 +69,7 @@ export async function createCalcJobs(
           created_at: at,
           updated_at: at,
           due_at: at,
+          ...(pausedFor === undefined ? {} : { paused: 1, paused_reason: pausedFor, paused_at: at }),
         })
         .returningAll()
         .executeTakeFirstOrThrow();
@@ -71,6 +84,7 @@ export async function createCalcJobs(
       }
       await writeEvents(transaction, row.id, at, [
         { type: 'process.created', data: { name: row.name, label: row.label, computer: computer.label } },
+        ...(pausedFor === undefined ? [] : [{ type: 'process.paused' as const, data: { reason: pausedFor } }]),
       ]);
       rows.push(row);
     }
@@ -116,8 +130,13 @@ class Turns {
   }
 }
 
-async function storeFiles(repository: Repository, files: readonly InputFile[]): Promise<Omit<FileRow, 'process_id'>[]> {
+/** Puts input files into the repository. Errors: `bad-input` for one that cannot be read. */
+export async function storeFiles(
+  repository: Repository,
+  files: PreparedJob['files'],
+): Promise<Omit<FileRow, 'process_id'>[]> {
   return mapBounded(files, async (file) => {
+    if (!('source' in file)) return { ...file, role: 'inputs' };
     try {
       const content = await repository.putFile(file.source);
       return { role: 'inputs', path: file.path, ...content, mode: file.mode & 0o777 };

@@ -26,6 +26,8 @@ export interface EngineOptions {
   readonly heartbeat?: number;
   /** Milliseconds that a lease lasts unless it is renewed; tests make it short. */
   readonly lease?: number;
+  /** Who holds the leases that it takes. Default: a new identifier. */
+  readonly owner?: string;
   /** How many workers share the computers at present, this one included. Default: 1. */
   readonly workers?: () => number;
 }
@@ -59,7 +61,7 @@ export class Engine implements AsyncDisposable {
   readonly #lease: number;
   readonly #share: FairShare;
   readonly #simulatedSleep: EngineOptions['sleep'];
-  readonly #owner = randomUUID();
+  readonly owner: string;
   readonly #drivers = new Map<number, ComputerDriver>();
   readonly #foreign = new Map<number, ForeignDriver>();
   /** Did something end since the present step began? */
@@ -78,6 +80,7 @@ export class Engine implements AsyncDisposable {
     const { hooks = [], now = Date.now, random = Math.random, nonce = () => randomBytes(5).toString('hex') } = options;
     const { store, repository } = profile;
     this.#profile = profile;
+    this.owner = options.owner ?? randomUUID();
     this.#heartbeat = options.heartbeat ?? timing.heartbeat;
     this.#lease = options.lease ?? timing.lease;
     this.#share = new FairShare(options.workers ?? (() => 1), now);
@@ -114,6 +117,11 @@ export class Engine implements AsyncDisposable {
   get load(): { readonly computers: number; readonly steps: number } {
     const drivers = [...this.#drivers.values()];
     return { computers: drivers.length, steps: drivers.reduce((sum, driver) => sum + driver.steps, 0) };
+  }
+
+  /** Computers that it holds now. */
+  get computerIds(): readonly number[] {
+    return [...this.#drivers.keys()];
   }
 
   /** Computers with work that other drivers hold. */
@@ -252,7 +260,7 @@ export class Engine implements AsyncDisposable {
       if (this.#drivers.has(id) || (computers !== undefined && !computers.includes(id))) continue;
       const name = `computer:${id}`;
       const mayTake = this.#share.mayTake(id, this.#drivers.size, withWork.length);
-      const lease = mayTake ? await claimLease(store, name, this.#owner, now(), this.#lease) : undefined;
+      const lease = mayTake ? await claimLease(store, name, this.owner, now(), this.#lease) : undefined;
       if (lease === undefined) {
         const holder = await leaseHolder(store, name, now());
         if (holder === undefined) continue;

@@ -1,4 +1,4 @@
-import { createCalcJobs, type InputFile, type PreparedJob } from '../calcjob/create.js';
+import { createCalcJobs, type PreparedJob } from '../calcjob/create.js';
 import { renderScript } from '../calcjob/script.js';
 import { issueAt, issuesError, type Origin } from '../config/issues.js';
 import type { Job } from '../config/job.js';
@@ -12,9 +12,12 @@ import type { Profile } from './profile.js';
 /** A job as it was read: checked by its schema, its input files found. */
 export interface JobRequest {
   readonly job: Job;
-  readonly files: readonly InputFile[];
+  readonly files: PreparedJob['files'];
   /** Where it came from, for messages. */
   readonly origin: Origin;
+  readonly uuid?: string;
+  /** Why it shall not begin before somebody plays it. */
+  readonly pausedFor?: string;
 }
 
 /**
@@ -48,7 +51,7 @@ export function joinErrors(errors: readonly InputError[]): InputError {
   );
 }
 
-async function prepareJob(profile: Profile, { job, files, origin }: JobRequest): Promise<PreparedJob> {
+async function prepareJob(profile: Profile, { job, files, origin, ...rest }: JobRequest): Promise<PreparedJob> {
   const row = await computerOf(profile, job, origin);
   const computer = await loadComputer(row);
   const resources = checkJob(job, computer.scheduler, origin);
@@ -56,7 +59,7 @@ async function prepareJob(profile: Profile, { job, files, origin }: JobRequest):
   checkScript(checked, computer, origin);
   checkStreams(checked, computer, files, origin);
   checkPools(checked, computer, origin);
-  return { job: checked, computer: row, files };
+  return { ...rest, job: checked, computer: row, files };
 }
 
 /** A job that names no computer goes to the only one there is. */
@@ -91,7 +94,7 @@ function checkScript(job: Job, { config, scheduler }: LoadedComputer, origin: Or
 }
 
 /** What the job itself reads must be sent; what it writes must not destroy what was sent. */
-function checkStreams(job: Job, { config }: LoadedComputer, files: readonly InputFile[], origin: Origin): void {
+function checkStreams(job: Job, { config }: LoadedComputer, files: JobRequest['files'], origin: Origin): void {
   const issues: InputIssue[] = [];
   const sent = new Set(files.map((file) => file.path));
   // Commands before the program may well make its input.
