@@ -1,11 +1,14 @@
+import { existsSync } from 'node:fs';
 import { ensureProfile, locateProfile, type ProfileLocation } from '../config/home.js';
+import type { ProfileSettings } from '../config/profile-file.js';
 import { Repository } from '../store/repository.js';
-import { openStore, type Store } from '../store/store.js';
+import { openStore, type Store, type StorePlace } from '../store/store.js';
 import { addComputer } from './computers.js';
 
 /** An open profile: its store and its file repository. */
 export interface Profile extends AsyncDisposable {
   readonly location: ProfileLocation;
+  readonly settings: ProfileSettings;
   readonly store: Store;
   readonly repository: Repository;
 }
@@ -20,13 +23,20 @@ export interface ProfileOptions {
 /**
  * Opens a profile. The first opening creates it. A profile without any computer gets `localhost` (transport local,
  * scheduler direct).
- * Errors: `bad-input` for a home that cannot be used, `store-newer`, `store-failed`.
+ * Errors: `bad-input` for a home or settings that cannot be used, `store-newer`, `store-failed`.
  */
 export async function openProfile(options: ProfileOptions = {}): Promise<Profile> {
-  const location = locateProfile(options, process.env);
+  const located = locateProfile(options, process.env);
+  const settings = await settingsOf(located);
+  const location = { ...located, repositoryDirectory: settings.repository ?? located.repositoryDirectory };
   await ensureProfile(location);
-  const store = await openStore(location.storeFile);
+  const repository = new Repository(location.repositoryDirectory);
+  const store = await openStore(await storePlace(location, settings));
   try {
+    if (settings.repository !== undefined) {
+      const { checkRepository } = await import('./shared-repository.js');
+      await checkRepository(store, location.repositoryDirectory);
+    }
     // Looked for each time: the program that made the store may have ended before it added the computer.
     const computer = await store.selectFrom('computers').select('id').limit(1).executeTakeFirst();
     if (computer === undefined) {
@@ -38,10 +48,20 @@ export async function openProfile(options: ProfileOptions = {}): Promise<Profile
     await store.destroy();
     throw error;
   }
-  return {
-    location,
-    store,
-    repository: new Repository(location.repositoryDirectory),
-    [Symbol.asyncDispose]: () => store.destroy(),
-  };
+  return { location, settings, store, repository, [Symbol.asyncDispose]: () => store.destroy() };
+}
+
+/** Most profiles have no settings of their own, and need not wait for what reads them. */
+async function settingsOf(location: ProfileLocation): Promise<ProfileSettings> {
+  if (!existsSync(location.settingsFile)) return {};
+  const { readProfileSettings } = await import('../config/profile-file.js');
+  return readProfileSettings(location);
+}
+
+/** Where the store of a profile is. */
+async function storePlace(location: ProfileLocation, { store }: ProfileSettings): Promise<StorePlace> {
+  if (store === undefined) return { kind: 'sqlite', file: location.storeFile };
+  const { readSecrets } = await import('../config/secrets.js');
+  const { store: password } = await readSecrets(location, process.env);
+  return { kind: 'postgres', url: store, ...(password === undefined ? {} : { password }) };
 }

@@ -1,29 +1,33 @@
-import { Kysely, type Migration, Migrator, sql, type Transaction } from 'kysely';
+import { Kysely, PostgresAdapter, sql, type Transaction } from 'kysely';
 import { messageOf, WherryError } from '../errors.js';
-import { migrations } from './migrations.js';
-import { sqliteDialect } from './sqlite.js';
+import { migrate } from './migrate.js';
 import type { Tables } from './tables.js';
 
 /** The database of a profile. */
 export type Store = Kysely<Tables>;
 export type StoreTransaction = Transaction<Tables>;
 
+/** Where the database is: a file, or a server whose URL has no password in it. */
+export type StorePlace =
+  | { readonly kind: 'sqlite'; readonly file: string }
+  | { readonly kind: 'postgres'; readonly url: string; readonly password?: string };
+
+export interface StoreOptions {
+  /** Milliseconds that a database server is waited for which may be restarting. Default: 20 s. */
+  readonly patience?: number;
+  /** Milliseconds that a program may be silent in a transaction before a server undoes it. Default: 10 s. */
+  readonly silence?: number;
+}
+
 /**
- * Opens the database file, creating it and bringing its tables up to date.
- * Errors: `store-newer` when a later version of Wherry wrote it, `store-failed` when it cannot be opened.
+ * Opens the database, creating its tables or bringing them up to date.
+ * Errors: `store-newer` when a later version of Wherry wrote it, `store-failed` when it cannot be opened (transient
+ * where it may pass), `bad-input` for a URL that is none.
  */
-export async function openStore(file: string): Promise<Store> {
-  let store: Store;
+export async function openStore(place: StorePlace, options: StoreOptions = {}): Promise<Store> {
+  const { store, name } = place.kind === 'sqlite' ? await openFile(place.file) : await openServer(place, options);
   try {
-    store = new Kysely<Tables>({ dialect: await sqliteDialect(file) });
-  } catch (error) {
-    throw new WherryError('store-failed', `cannot open the database ${file}: ${messageOf(error)}`, {
-      hint: 'check that the folder exists, is yours and has space left',
-      cause: error,
-    });
-  }
-  try {
-    await migrate(store, file);
+    await migrate(store, name);
     return store;
   } catch (error) {
     await store.destroy();
@@ -31,42 +35,33 @@ export async function openStore(file: string): Promise<Store> {
   }
 }
 
-async function migrate(store: Store, file: string): Promise<void> {
-  const known = Object.keys(migrations);
-  const applied = await appliedMigrations(store, file);
-  const newer = applied.filter((name) => !known.includes(name));
-  if (newer.length > 0) {
-    throw new WherryError('store-newer', `${file} was written by a newer Wherry (it has step ${newer.join(', ')})`, {
-      hint: 'install the newer version, or use another home with --home',
-    });
-  }
-  if (applied.length === known.length) return;
-  const migrator = new Migrator({
-    db: store,
-    provider: { getMigrations: async (): Promise<Record<string, Migration>> => migrations },
-  });
-  const { error } = await migrator.migrateToLatest();
-  if (error !== undefined) {
-    throw new WherryError('store-failed', `cannot prepare the database ${file}: ${messageOf(error)}`, { cause: error });
-  }
+/** An open database that may not be up to date, and what it is called in messages. */
+interface Opened {
+  readonly store: Store;
+  readonly name: string;
 }
 
-/** Names of the steps the database has seen; a plain look-up, so that opening an up-to-date store is cheap. */
-async function appliedMigrations(store: Store, file: string): Promise<string[]> {
+// Each is loaded when it is needed: a command line that uses the one does not wait for the other.
+
+async function openFile(file: string): Promise<Opened> {
+  const { sqliteDialect } = await import('./sqlite.js');
   try {
-    const rows = await store
-      .withTables<{ kysely_migration: { name: string } }>()
-      .selectFrom('kysely_migration')
-      .select('name')
-      .execute();
-    return rows.map((row) => row.name);
+    return { store: new Kysely<Tables>({ dialect: await sqliteDialect(file) }), name: file };
   } catch (error) {
-    if (/no such table/.test(messageOf(error))) return [];
-    throw new WherryError('store-failed', `${file} is no database that can be read: ${messageOf(error)}`, {
-      hint: 'restore it from a backup, or use another home with --home',
+    throw new WherryError('store-failed', `cannot open the database ${file}: ${messageOf(error)}`, {
+      hint: 'check that the folder exists, is yours and has space left',
       cause: error,
     });
   }
+}
+
+async function openServer(place: Extract<StorePlace, { kind: 'postgres' }>, options: StoreOptions): Promise<Opened> {
+  const { postgresAddress } = await import('./postgres-address.js');
+  const address = postgresAddress(place.url);
+  const { postgresDialect } = await import('./postgres.js');
+  const { patience = 20_000, silence = 10_000 } = options;
+  const dialect = postgresDialect(address, place.password, { patience, silence });
+  return { store: new Kysely<Tables>({ dialect }), name: address.text };
 }
 
 /** Parses a JSON column. */
@@ -82,6 +77,12 @@ export async function repeatableTransaction<T>(
   store: Store,
   work: (transaction: StoreTransaction) => Promise<T>,
 ): Promise<T> {
+  if (isPostgres(store)) {
+    return store.transaction().execute(async (transaction) => {
+      await sql`set local synchronous_commit = off`.execute(transaction);
+      return work(transaction);
+    });
+  }
   return store.connection().execute(async (connection) => {
     await sql`pragma synchronous = normal`.execute(connection);
     try {
@@ -90,4 +91,9 @@ export async function repeatableTransaction<T>(
       await sql`pragma synchronous = full`.execute(connection);
     }
   });
+}
+
+/** Is it a PostgreSQL database, and not SQLite? */
+export function isPostgres(db: Store | StoreTransaction): boolean {
+  return db.getExecutor().adapter instanceof PostgresAdapter;
 }

@@ -41,7 +41,7 @@ const computerFile = fileURLToPath(new URL(import.meta.url.replace(/world(\.\w+)
 export async function createWorld(plan: Plan): Promise<World> {
   const directory = await mkdtemp(path.join(tmpdir(), 'wherry-faults-'));
   // Nothing outlives the program that plays this, and nothing waits for a disk.
-  const store = await openStore(':memory:');
+  const store = await openStore({ kind: 'sqlite', file: ':memory:' });
   const profile: Profile = {
     location: locateProfile({ home: directory }, {}),
     store,

@@ -15,7 +15,7 @@ const opener = `
   import { openStore } from ${JSON.stringify(store)};
   console.log('ready');
   for await (const file of createInterface({ input: process.stdin })) {
-    const store = await openStore(file);
+    const store = await openStore({ kind: 'sqlite', file });
     const { count } = await store.selectFrom('processes').select(({ fn }) => fn.countAll().as('count')).executeTakeFirstOrThrow();
     await store.destroy();
     console.log('opened', count);

@@ -24,7 +24,7 @@ describe('opening a store', () => {
   });
 
   async function opened(): Promise<Store> {
-    const store = await openStore(file);
+    const store = await openStore({ kind: 'sqlite', file });
     open.push(store);
     return store;
   }
@@ -46,7 +46,7 @@ describe('opening a store', () => {
   });
 
   it('leaves an up-to-date store and its rows as they are', async () => {
-    const first = await openStore(file);
+    const first = await openStore({ kind: 'sqlite', file });
     const row = await insertProcess(first, { label: 'kept' });
     await first.destroy();
     const second = await opened();
@@ -62,7 +62,7 @@ describe('opening a store', () => {
   });
 
   it('refuses a store with a step that it does not know, and does not touch it', async () => {
-    const first = await openStore(file);
+    const first = await openStore({ kind: 'sqlite', file });
     await first
       .withTables<{ kysely_migration: { name: string; timestamp: string } }>()
       .insertInto('kysely_migration')
@@ -70,7 +70,7 @@ describe('opening a store', () => {
       .execute();
     await insertProcess(first);
     await first.destroy();
-    await expect(openStore(file)).rejects.toMatchObject({
+    await expect(openStore({ kind: 'sqlite', file })).rejects.toMatchObject({
       code: 'store-newer',
       transient: false,
       message: expect.stringContaining('9999_from_the_future'),
@@ -83,11 +83,16 @@ describe('opening a store', () => {
       file,
       'this is a letter and no database, and it is long enough to be read as a header\n'.repeat(50),
     );
-    await expect(openStore(file)).rejects.toMatchObject({ code: 'store-failed', hint: expect.any(String) });
+    await expect(openStore({ kind: 'sqlite', file })).rejects.toMatchObject({
+      code: 'store-failed',
+      hint: expect.any(String),
+    });
   });
 
   it('tells that the folder does not exist', async () => {
-    await expect(openStore(path.join(directory, 'none', 'store.sqlite'))).rejects.toMatchObject({
+    await expect(
+      openStore({ kind: 'sqlite', file: path.join(directory, 'none', 'store.sqlite') }),
+    ).rejects.toMatchObject({
       code: 'store-failed',
     });
   });
@@ -95,7 +100,7 @@ describe('opening a store', () => {
   it('keeps nothing of a step that failed half-way, so that it can be repeated', async () => {
     const database = new DatabaseSync(file);
     database.exec('create table leases (in_the_way text)');
-    await expect(openStore(file)).rejects.toMatchObject({ code: 'store-failed' });
+    await expect(openStore({ kind: 'sqlite', file })).rejects.toMatchObject({ code: 'store-failed' });
     expect(database.prepare("select name from sqlite_schema where name = 'processes'").all()).toEqual([]);
     database.exec('drop table leases');
     database.close();
@@ -115,7 +120,7 @@ describe('opening a store that another program is just making', () => {
     const maker = new DatabaseSync(file);
     maker.exec('begin exclusive');
     const progress = { ended: false };
-    const opening = openStore(file).finally(() => {
+    const opening = openStore({ kind: 'sqlite', file }).finally(() => {
       progress.ended = true;
     });
     for (let turn = 0; turn < 200; turn++) await nextTurn();

@@ -17,7 +17,7 @@ export interface TemporaryStore extends AsyncDisposable {
 export async function temporaryStore(): Promise<TemporaryStore> {
   const directory = await mkdtemp(path.join(tmpdir(), 'wherry-store-'));
   const file = path.join(directory, 'store.sqlite');
-  const store = await openStore(file);
+  const store = await openStore({ kind: 'sqlite', file });
   const stores = [store];
   return {
     store,
@@ -25,7 +25,7 @@ export async function temporaryStore(): Promise<TemporaryStore> {
     file,
     directory,
     async again() {
-      const another = await openStore(file);
+      const another = await openStore({ kind: 'sqlite', file });
       stores.push(another);
       return another;
     },

@@ -1,0 +1,180 @@
+import { randomUUID } from 'node:crypto';
+import { chmod, chown, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import pg from 'pg';
+import type { StorePlace } from '../../src/store/store.js';
+import { executeOrFail } from './command.js';
+import { type Daemon, freePorts, startDaemon, waitUntil } from './daemon.js';
+import { isRoot, type TestUser, testUser } from './test-user.js';
+
+const programs = '/usr/lib/postgresql/15/bin';
+
+export interface PostgresOptions {
+  /** Logins need this password (SCRAM); without it everybody is let in. */
+  readonly password?: string;
+  /** Keep what is committed through a loss of power, as a real server does; for measurements. Default: false. */
+  readonly durable?: boolean;
+}
+
+/** A PostgreSQL server of the test's own on the loopback interface. */
+export interface Postgres extends AsyncDisposable {
+  readonly port: number;
+  readonly folder: string;
+  /** `postgres://user@host:port/database`, without a password. */
+  url(database: string): string;
+  /** A database as a store is opened with it. */
+  place(database: string): Extract<StorePlace, { kind: 'postgres' }>;
+  /** Makes a database, quickly when `template` names one that nobody is connected to. @returns its name */
+  createDatabase(options?: { readonly template?: string; readonly name?: string }): Promise<string>;
+  /** Removes a database, whoever is connected to it. */
+  dropDatabase(name: string): Promise<void>;
+  /** Carries out a statement as the owner of the server. */
+  query<Row extends object = Record<string, unknown>>(
+    statement: string,
+    options?: { readonly database?: string; readonly values?: readonly unknown[] },
+  ): Promise<Row[]>;
+  start(): Promise<void>;
+  /** Ends all connections and stops in an orderly way. */
+  stop(): Promise<void>;
+  /** Stops at once, as after a crash: the next start recovers. */
+  kill(): Promise<void>;
+  restart(): Promise<void>;
+  /** What the server has written to its log lately. */
+  lastWords(): string;
+}
+
+/** Starts a PostgreSQL with a fresh, empty cluster of databases in a temporary folder and on a free port. */
+export async function startPostgres(options: PostgresOptions = {}): Promise<Postgres> {
+  const owner = await testUser();
+  const folder = await mkdtemp(path.join(tmpdir(), 'wherry-postgres-'));
+  if (isRoot) await chown(folder, owner.uid, owner.gid);
+  await chmod(folder, 0o755);
+  await makeCluster(folder, owner, options);
+  const [port = 0] = await freePorts(1);
+  const server = new Server(folder, port, owner, options);
+  await server.start();
+  return server;
+}
+
+const superuser = 'wherry';
+
+async function makeCluster(folder: string, owner: TestUser, { password, durable }: PostgresOptions): Promise<void> {
+  const data = path.join(folder, 'data');
+  const words = [`${programs}/initdb`, '-D', data, '-U', superuser, '-N', '--locale=C.UTF-8', '-E', 'UTF8'];
+  const secret = path.join(folder, 'password');
+  if (password === undefined) words.push('-A', 'trust');
+  else {
+    await writeFile(secret, `${password}\n`, { mode: 0o600 });
+    if (isRoot) await chown(secret, owner.uid, owner.gid);
+    words.push('-A', 'scram-sha-256', `--pwfile=${secret}`);
+  }
+  await executeOrFail(words, { as: isRoot ? owner : undefined, directory: folder });
+  await rm(secret, { force: true });
+  const settings = [
+    "listen_addresses = '127.0.0.1'",
+    `unix_socket_directories = '${folder}'`,
+    'max_connections = 200',
+    'shared_buffers = 32MB',
+    ...(durable ? [] : ['fsync = off', 'full_page_writes = off']),
+  ];
+  const file = path.join(data, 'postgresql.auto.conf');
+  await writeFile(file, `${settings.join('\n')}\n`);
+}
+
+class Server implements Postgres {
+  readonly port: number;
+  readonly folder: string;
+  readonly #owner: TestUser;
+  readonly #password: string | undefined;
+  #daemon: Daemon | undefined;
+
+  constructor(folder: string, port: number, owner: TestUser, { password }: PostgresOptions) {
+    this.folder = folder;
+    this.port = port;
+    this.#owner = owner;
+    this.#password = password;
+  }
+
+  url(database: string): string {
+    return `postgres://${superuser}@127.0.0.1:${this.port}/${database}`;
+  }
+
+  place(database: string): Extract<StorePlace, { kind: 'postgres' }> {
+    const password = this.#password === undefined ? {} : { password: this.#password };
+    return { kind: 'postgres', url: this.url(database), ...password };
+  }
+
+  async createDatabase(options: { readonly template?: string; readonly name?: string } = {}): Promise<string> {
+    const { template = 'template0', name = `test_${randomUUID().replaceAll('-', '')}` } = options;
+    await this.query(`create database ${name} template ${template}`);
+    return name;
+  }
+
+  async dropDatabase(name: string): Promise<void> {
+    await this.query(`drop database if exists ${name} with (force)`);
+  }
+
+  async query<Row extends object = Record<string, unknown>>(
+    statement: string,
+    { database = 'postgres', values = [] }: { readonly database?: string; readonly values?: readonly unknown[] } = {},
+  ): Promise<Row[]> {
+    const client = new pg.Client({
+      host: '127.0.0.1',
+      port: this.port,
+      user: superuser,
+      database,
+      password: this.#password ?? 'none',
+    });
+    await client.connect();
+    try {
+      return (await client.query<Row>(statement, [...values])).rows;
+    } finally {
+      await client.end();
+    }
+  }
+
+  async start(): Promise<void> {
+    const program = [`${programs}/postgres`, '-D', path.join(this.folder, 'data'), '-p', `${this.port}`];
+    // It refuses to run as root; setpriv becomes the server, so that our child is the server itself.
+    const as = isRoot ? ['setpriv', `--reuid=${this.#owner.uid}`, `--regid=${this.#owner.gid}`, '--clear-groups'] : [];
+    const daemon = await startDaemon([...as, ...program], { log: path.join(this.folder, 'log') });
+    this.#daemon = daemon;
+    await waitUntil('PostgreSQL', async () => {
+      if (!daemon.running) throw new Error(`PostgreSQL ended at its start:\n${daemon.lastWords()}`);
+      return this.query('select 1').then(
+        () => true,
+        () => false,
+      );
+    });
+  }
+
+  stop(): Promise<void> {
+    return this.#end('SIGINT');
+  }
+
+  kill(): Promise<void> {
+    return this.#end('SIGQUIT');
+  }
+
+  async restart(): Promise<void> {
+    await this.stop();
+    await this.start();
+  }
+
+  lastWords(): string {
+    return this.#daemon?.lastWords() ?? '';
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.kill();
+    await rm(this.folder, { recursive: true, force: true });
+  }
+
+  async #end(signal: NodeJS.Signals): Promise<void> {
+    const daemon = this.#daemon;
+    if (daemon === undefined) return;
+    daemon.signal(signal);
+    await waitUntil('the end of PostgreSQL', () => !daemon.running);
+  }
+}
