@@ -59,11 +59,15 @@ export interface Task extends AsyncDisposable {
   accept(answer?: Json): Promise<void>;
   /** Done with: whoever waits for the answer gets this error. */
   refuse(error: unknown): Promise<void>;
-  /** Put aside for a person to look at. */
+  /** Put aside for a person to look at. Whoever waits for the answer waits on. */
   park(reason: string): Promise<void>;
 }
 
-/** Tasks of one queue as they come to this taker, at most `prefetch` at a time that are not yet dealt with. */
+/**
+ * Tasks of one queue as they come to this taker, at most `prefetch` at a time that are not yet dealt with. Once it is
+ * disposed of, iterations end and `next` fails with `communicator-closed`; tasks that nobody has taken out of it come to
+ * others, which is no attempt, and those that were taken out can still be dealt with.
+ */
 export interface TaskIntake extends AsyncDisposable, AsyncIterable<Task> {
   /** Waits for the next task. Errors: `aborted` by the signal; `communicator-closed`. It outlives reconnections. */
   next(options?: { readonly signal?: AbortSignal }): Promise<Task>;
@@ -116,8 +120,8 @@ export interface Communicator extends AsyncDisposable {
 
   /**
    * Asks somebody and waits for the answer.
-   * Errors: `unroutable` at once when nobody has this address; the error of the method, with its code, message, hint
-   * and whether it is transient (`internal` when it was none of ours).
+   * Errors: `unroutable` at once when nobody has this address; `message-refused` when there is no such method; the error
+   * of the method, with its code, message, hint and whether it is transient (`internal` when it was none of ours).
    */
   call(recipient: Address, method: string, body: Json, patience: Patience): Promise<Json>;
   /**
@@ -156,4 +160,6 @@ export interface CommunicatorOptions {
   readonly onProblem?: (error: unknown) => void;
   /** Times that a task is given to somebody before it is parked. Default: 5. */
   readonly attempts?: number;
+  /** Milliseconds after which what has no patience of its own is given up. Default: 10 000. */
+  readonly patience?: number;
 }

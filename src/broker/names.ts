@@ -31,8 +31,11 @@ export function checkFilter(filter: BroadcastFilter): BroadcastFilter {
   return filter;
 }
 
+/** Characters of a whole name: a sender and a subject together must fit into the 255 bytes of a routing key. */
+const longestName = 120;
+
 function checked(name: string, pattern: RegExp, complaint: string): string {
-  if (pattern.test(name)) return name;
+  if (name.length <= longestName && pattern.test(name)) return name;
   throw new WherryError('message-refused', `${JSON.stringify(name.slice(0, 200))} ${complaint}`);
 }
 
