@@ -32,6 +32,7 @@ export const groups: Readonly<Record<string, string>> = {
 
 /** Every command there is, in the order of the help. */
 export const commandTable: readonly CommandEntry[] = [
+  entry(['init'], '', 'make a profile, also for several hosts', () => import('./commands/init.js')),
   entry(['submit'], '[files..]', 'store calcjobs and print their ids', () => import('./commands/submit.js')),
   entry(['run'], '[files..]', 'submit calcjobs and wait for them', () => import('./commands/run.js')),
   entry(['ps'], '', 'list processes', () => import('./commands/ps.js')),
@@ -40,6 +41,7 @@ export const commandTable: readonly CommandEntry[] = [
   entry(['explain'], '<id>', 'what a process waits for', () => import('./commands/explain.js')),
   entry(['status'], '', 'the state of the profile', () => import('./commands/status.js')),
   entry(['wait'], '<ids..>', 'wait until processes have ended', () => import('./commands/wait.js')),
+  entry(['watch'], '[id]', 'what happens, as it happens', () => import('./commands/watch.js')),
   entry(['tick'], '', 'do everything that is due, then exit', () => import('./commands/tick.js')),
   entry(['kill'], '[ids..]', 'kill processes and their jobs', () => import('./commands/kill.js')),
   entry(['pause'], '[ids..]', 'keep processes from their next step', () => import('./commands/pause.js')),
@@ -70,6 +72,12 @@ export const commandTable: readonly CommandEntry[] = [
   entry(['daemon', 'start'], '', 'start the daemon', () => import('./commands/daemon-start.js')),
   entry(['daemon', 'stop'], '', 'stop the daemon', () => import('./commands/daemon-stop.js')),
   entry(['daemon', 'restart'], '', 'stop it and start it again', () => import('./commands/daemon-restart.js')),
+  entry(
+    ['daemon', 'reload'],
+    '',
+    'replace its workers, one after another',
+    () => import('./commands/daemon-reload.js'),
+  ),
   entry(['daemon', 'status'], '', 'how the daemon and its workers are', () => import('./commands/daemon-status.js')),
   entry(['daemon', 'scale'], '<workers>', 'change the number of workers', () => import('./commands/daemon-scale.js')),
   entry(['daemon', 'logs'], '', 'what the daemon wrote', () => import('./commands/daemon-logs.js')),

@@ -1,5 +1,5 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import { releaseCommand } from '../engine/computer-unavailable.js';
+import type { News } from '../engine/control/news.js';
 import { driverOf } from '../engine/driver-of.js';
 import type { Profile } from '../engine/profile.js';
 import { computerNames, type ProcessSummary, summaryColumns, summaryOf } from '../engine/views.js';
@@ -86,15 +86,11 @@ export async function sayIfUndriven(
   }
 }
 
-/** Looks every so often until `enough` says so or the signal comes. Drives nothing. */
-export async function watchUntil(signal: AbortSignal, enough: () => Promise<boolean>): Promise<void> {
+/** Looks every so often, and when there is news, until `enough` says so or the signal comes. Drives nothing. */
+export async function watchUntil(news: News, signal: AbortSignal, enough: () => Promise<boolean>): Promise<void> {
   let pause = 50;
   while (!signal.aborted && !(await enough())) {
-    try {
-      await delay(pause, undefined, { signal });
-    } catch (error) {
-      if (!signal.aborted) throw error;
-    }
+    await news.wait(pause, signal);
     pause = Math.min(1_000, pause * 1.5);
   }
 }

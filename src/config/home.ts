@@ -13,6 +13,8 @@ export interface ProfileLocation {
   readonly directory: string;
   readonly storeFile: string;
   readonly repositoryDirectory: string;
+  /** Exists only where something else than the defaults was asked for. */
+  readonly settingsFile: string;
 }
 
 const elsewhere = 'choose another home with --home DIR or WHERRY_HOME';
@@ -41,6 +43,7 @@ export function locateProfile(
     directory,
     storeFile: join(directory, 'store.sqlite'),
     repositoryDirectory: join(directory, 'repository'),
+    settingsFile: join(directory, 'profile.yaml'),
   };
 }
 

@@ -1,9 +1,10 @@
 import { existsSync } from 'node:fs';
 import { rename, rm, writeFile } from 'node:fs/promises';
-import { isAbsolute, join } from 'node:path';
+import { isAbsolute } from 'node:path';
 import { stringify } from 'yaml';
 import { z } from 'zod';
-import { InputError } from '../errors.js';
+import { WherryError } from '../errors.js';
+import { daemonSettingsSchema } from './daemon-settings.js';
 import { readDocument } from './document.js';
 import type { ProfileLocation } from './home.js';
 import { parseServiceUrl, type Service, services } from './service-url.js';
@@ -19,6 +20,7 @@ const profileSchema = z.strictObject({
   broker: serviceUrl(services.broker).optional(),
   /** Directory that all hosts of the profile share; default: in the directory of the profile. */
   repository: directory.optional(),
+  daemon: daemonSettingsSchema.optional(),
 });
 
 export type ProfileSettings = z.output<typeof profileSchema>;
@@ -30,29 +32,25 @@ function serviceUrl(service: Service) {
       const message = 'must not have a password in it: it belongs into secrets.yaml or the environment';
       context.addIssue({ code: 'custom', message });
     } catch (error) {
-      if (!(error instanceof InputError)) throw error;
+      if (!(error instanceof WherryError)) throw error;
       context.addIssue({ code: 'custom', message: error.message });
     }
   });
 }
 
-/** The file with the settings of a profile. */
-export function profileFile({ directory }: Pick<ProfileLocation, 'directory'>): string {
-  return join(directory, 'profile.yaml');
-}
-
 /** Reads the settings of a profile. An InputError tells what is wrong with the file. */
-export async function readProfileSettings(location: Pick<ProfileLocation, 'directory'>): Promise<ProfileSettings> {
-  const file = profileFile(location);
+export async function readProfileSettings({
+  settingsFile: file,
+}: Pick<ProfileLocation, 'settingsFile'>): Promise<ProfileSettings> {
   return readDocument(await readTextFile(file), { source: file, schema: profileSchema });
 }
 
 /** Writes the settings of a profile, all at once. */
 export async function writeProfileSettings(
-  location: Pick<ProfileLocation, 'directory'>,
+  { settingsFile }: Pick<ProfileLocation, 'settingsFile'>,
   settings: ProfileSettings,
 ): Promise<void> {
-  await writePrivately(profileFile(location), stringify(settings, { lineWidth: 0 }));
+  await writePrivately(settingsFile, stringify(settings, { lineWidth: 0 }));
 }
 
 /** Writes a file that its owner alone may read (0600): whole or not at all. */

@@ -1,4 +1,4 @@
-import { InputError } from '../errors.js';
+import { type ErrorCode, WherryError } from '../errors.js';
 import { visible } from './issues.js';
 
 /** A service that a profile may use, as its URL names it. */
@@ -9,6 +9,8 @@ export interface Service {
   readonly schemes: readonly string[];
   /** What a URL looks like. */
   readonly example: string;
+  /** Of the error when it cannot be used. */
+  readonly code: ErrorCode;
   /** Must the path say something, such as the name of a database? */
   readonly needsPath: boolean;
 }
@@ -18,12 +20,14 @@ export const services = {
     name: 'the store',
     schemes: ['postgres', 'postgresql'],
     example: 'postgres://user@host:5432/database',
+    code: 'store-failed',
     needsPath: true,
   },
   broker: {
     name: 'the broker',
     schemes: ['amqp', 'amqps'],
     example: 'amqp://user@host:5672/vhost',
+    code: 'broker-unavailable',
     needsPath: false,
   },
 } as const satisfies Record<string, Service>;
@@ -34,10 +38,10 @@ export interface ServiceUrl {
   readonly password: string | undefined;
 }
 
-/** Takes the URL of a service apart. An InputError says what is wrong with it, and never shows a password. */
-export function parseServiceUrl(text: string, { name, schemes, example, needsPath }: Service): ServiceUrl {
+/** Takes the URL of a service apart. The error says what is wrong with it, and never shows a password. */
+export function parseServiceUrl(text: string, { name, schemes, example, code, needsPath }: Service): ServiceUrl {
   const wrong = (why: string) =>
-    new InputError(`the URL of ${name} ${why}: ${visible(withoutPassword(text))}`, [], {
+    new WherryError(code, `the URL of ${name} ${why}: ${visible(withoutPassword(text))}`, {
       hint: `it looks like ${example}`,
     });
   let url: URL;

@@ -39,13 +39,20 @@ export type NewEvent = {
   [T in EventType]: { readonly type: T; readonly data: EventData[T]; readonly computerId?: number };
 }[EventType];
 
-/** Writes events; `processId` is null for events of a computer. */
+/**
+ * Writes events, in a transaction of their own unless they are given one: only there is it certain that nobody else
+ * writes, so that whoever follows them sees their ids in order. `processId` is null for events of a computer.
+ */
 export async function writeEvents(
   db: Store | StoreTransaction,
   processId: number | null,
   at: number,
   events: readonly NewEvent[],
 ): Promise<void> {
+  if (events.length === 0) return;
+  if (!db.isTransaction) {
+    return db.transaction().execute((transaction) => writeEvents(transaction, processId, at, events));
+  }
   for (const { type, data, computerId = null } of events) {
     await insertion.run(db, { processId, computerId, at, type, data: JSON.stringify(data) });
   }
@@ -72,7 +79,16 @@ export async function eventsOf(store: Store, processId: number): Promise<EventRo
   return store.selectFrom('events').selectAll().where('process_id', '=', processId).orderBy('id').execute();
 }
 
-/** Events behind a position, oldest first: what a publisher or a follower has not seen yet. */
-export async function eventsAfter(store: Store, position: number, limit: number): Promise<EventRow[]> {
-  return store.selectFrom('events').selectAll().where('id', '>', position).orderBy('id').limit(limit).execute();
+/**
+ * Events behind a position, oldest first: what a publisher or a follower has not seen yet.
+ * @param processId only those of one process
+ */
+export async function eventsAfter(
+  store: Store,
+  position: number,
+  limit: number,
+  processId?: number,
+): Promise<EventRow[]> {
+  const events = store.selectFrom('events').selectAll().where('id', '>', position).orderBy('id').limit(limit);
+  return (processId === undefined ? events : events.where('process_id', '=', processId)).execute();
 }

@@ -1,9 +1,10 @@
 import type { Profile } from '../../engine/profile.js';
 import { isoTime } from '../../engine/views.js';
-import { type EventData, type EventType, eventsOf } from '../../store/events.js';
+import { eventsOf } from '../../store/events.js';
 import { fromJson } from '../../store/store.js';
-import type { EventRow, ProcessRow } from '../../store/tables.js';
+import type { ProcessRow } from '../../store/tables.js';
 import { defineCommand, idPositional, json } from '../command.js';
+import { eventText } from '../event-text.js';
 import { findProcess } from '../find-process.js';
 import { clock, nameOf } from '../process-text.js';
 import { paint, print, printable, printableLines, printJson, say } from '../terminal.js';
@@ -22,39 +23,11 @@ export const command = defineCommand({
         return 0;
       }
       say(nameOf(row));
-      for (const event of events) print(`${clock(isoTime(event.at))}  ${printable(sentenceOf(event))}`);
+      for (const event of events) print(`${clock(isoTime(event.at))}  ${eventText(event)}`);
       for (const line of await troubles(profile, row)) print(line);
       return 0;
     }),
 });
-
-type Sentences = { readonly [Type in EventType]?: (data: EventData[Type]) => string };
-
-const sentences: Sentences = {
-  'process.created': ({ computer }) => `stored${computer === null ? '' : `, to run on ${computer}`}`,
-  'process.state': ({ from, to, exitStatus }) =>
-    `${from} → ${to}${exitStatus === undefined ? '' : ` with exit status ${exitStatus}`}`,
-  'process.stage': ({ to }) => `next: ${to}`,
-  'process.paused': ({ reason }) => `paused: ${reason}`,
-  'process.played': () => 'played',
-  'process.kill-requested': ({ reason }) => `to be killed: ${reason}`,
-  'process.failed-attempt': ({ stage, attempt, message, nextAt }) =>
-    `${stage} failed (attempt ${attempt}): ${message}${nextAt === null ? '' : `; next try ${clock(isoTime(nextAt))}`}`,
-  'process.report': ({ level, message }) => (level === 'info' ? message : `${level}: ${message}`),
-  'job.intended': ({ attempt, jobName }) => `submission ${attempt} begins: ${jobName}`,
-  'job.submitted': ({ jobId }) => `submitted as job ${jobId}`,
-  'job.submission-unknown': ({ message }) => `submission unknown: ${message}`,
-  'job.absent': ({ jobName }) => `${jobName} never arrived`,
-  'job.state': ({ to, word, reason }) => `job ${to} (${word}${reason === undefined ? '' : `: ${reason}`})`,
-  'job.adopted': ({ jobId, insteadOf }) =>
-    `job ${jobId} of an earlier submission runs in its directory, not ${insteadOf}`,
-  'job.ended': ({ state, source }) => `job ended: ${state} (says the ${source})`,
-};
-
-function sentenceOf({ type, data }: EventRow): string {
-  const sentence = sentences[type as EventType] as ((data: unknown) => string) | undefined;
-  return sentence === undefined ? `${type} ${data}` : sentence(JSON.parse(data));
-}
 
 /** Lines of a stream that are shown of a process that failed. */
 const tail = 20;

@@ -1,3 +1,4 @@
+import { endsOf, News } from '../../engine/control/news.js';
 import type { ProcessSummary } from '../../engine/views.js';
 import { parseDuration } from '../../plugin/units.js';
 import { defineCommand, idPositionals, json, text } from '../command.js';
@@ -28,7 +29,8 @@ export const command = defineCommand({
       let summaries: ProcessSummary[] = [];
       {
         using progress = startProgress();
-        await watchUntil(AbortSignal.any(signals), async () => {
+        await using news = new News(profile, endsOf(ids));
+        await watchUntil(news, AbortSignal.any(signals), async () => {
           summaries = await readSummaries(store, ids);
           progress.show(summaries);
           await sayIfUndriven(profile, summaries, said, progress.note);

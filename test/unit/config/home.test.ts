@@ -27,6 +27,7 @@ describe('locateProfile', () => {
       directory: '/h/profiles/two',
       storeFile: '/h/profiles/two/store.sqlite',
       repositoryDirectory: '/h/profiles/two/repository',
+      settingsFile: '/h/profiles/two/profile.yaml',
     });
   });
 
