@@ -24,6 +24,7 @@ const entry = (
 
 /** Words that stand for several commands. */
 export const groups: Readonly<Record<string, string>> = {
+  broker: 'messages that make processes',
   computer: 'configure and test computers',
   daemon: 'the program that drives processes in the background',
   files: 'the files of a calcjob',
@@ -82,6 +83,9 @@ export const commandTable: readonly CommandEntry[] = [
   entry(['daemon', 'scale'], '<workers>', 'change the number of workers', () => import('./commands/daemon-scale.js')),
   entry(['daemon', 'logs'], '', 'what the daemon wrote', () => import('./commands/daemon-logs.js')),
   entry(['daemon', 'install'], '', 'run the daemon under systemd', () => import('./commands/daemon-install.js')),
+  entry(['broker', 'parked'], '', 'tasks that could not be done', () => import('./commands/broker-parked.js')),
+  entry(['broker', 'resend'], '[ids..]', 'send parked tasks again', () => import('./commands/broker-resend.js')),
+  entry(['broker', 'drop'], '[ids..]', 'throw parked tasks away', () => import('./commands/broker-drop.js')),
   entry(['plugin', 'list'], '', 'list schedulers and transports', () => import('./commands/plugin-list.js')),
   entry(
     ['completion'],

@@ -1,6 +1,6 @@
 import { hostname } from 'node:os';
 import { daemonStatus } from '../daemon/client.js';
-import { type DaemonStatus, mostWorkers, type WorkerStatus } from '../daemon/messages.js';
+import { type DaemonStatus, type Heartbeat, mostWorkers, type WorkerStatus } from '../daemon/messages.js';
 import { differenceOf, programCode } from '../daemon/program-code.js';
 import { InputError, messageOf } from '../errors.js';
 import { age, clock, counted } from './process-text.js';
@@ -41,17 +41,27 @@ export function daemonLine({ pid, host, workers, wanted, state }: DaemonStatus):
 }
 
 /** What stands in the way of a daemon, one sentence each. */
-export function daemonTroubles({ breaker, workers }: DaemonStatus): string[] {
+export function daemonTroubles({ breaker, workers, notReplaced, hookFailure }: DaemonStatus): string[] {
   if (breaker !== null) return [`no worker is started until ${clock(breaker.until)}: ${printable(breaker.reason)}`];
-  return workers
+  const troubles = workers
     .filter(({ state, lastEnd }) => state === 'waiting' && lastEnd !== null)
-    .map(({ number, lastEnd }) => `worker ${number} ended: ${printable(lastEnd?.reason ?? '')}`);
+    .map(({ number, lastEnd }) => `worker ${number} ended: ${lastEnd?.reason}`);
+  // A daemon of an earlier version knows nothing of the rest.
+  if (notReplaced) {
+    const { worker, why, reason } = notReplaced;
+    troubles.push(`worker ${worker} was to be replaced (${why}) and stays, for the one in its place ended: ${reason}`);
+  }
+  if (hookFailure) troubles.push(`the hook for ${hookFailure.event} failed: ${hookFailure.reason}`);
+  return troubles.map(printable);
 }
 
-/** Warns when the daemon runs another program than this command. */
+/** Warns when the daemon runs another program than this command; one whose workers have been replaced since does not. */
 export function warnOfDifference(daemon: DaemonStatus): void {
-  const difference = differenceOf(daemon, programCode());
-  if (difference !== undefined) say(`${paintTalk.yellow('warning:')} ${difference}; run: wherry daemon restart`);
+  const own = programCode();
+  const difference = differenceOf(daemon, own);
+  const workersAreNew = daemon.workers.length > 0 && daemon.workers.every(({ code }) => code === own.code);
+  if (difference !== undefined && !workersAreNew)
+    say(`${paintTalk.yellow('warning:')} ${difference}; run: wherry daemon restart`);
 }
 
 /** The workers as a table. */
@@ -67,16 +77,17 @@ export function workerTable(workers: readonly WorkerStatus[]): string {
       },
       { title: 'AGE', align: 'right', value: ({ startedAt }) => (startedAt === null ? '-' : age(startedAt)) },
       { title: 'HEARD', align: 'right', value: ({ heartbeatAt }) => (heartbeatAt === null ? '-' : age(heartbeatAt)) },
+      { title: 'MEMORY', align: 'right', value: figure(({ memory }) => `${Math.round(memory / 1e6)} MB`) },
+      { title: 'CPU', align: 'right', value: figure(({ cpu }) => `${cpu}%`) },
+      { title: 'CPU TIME', align: 'right', value: figure(({ cpuTime }) => `${cpuTime.toFixed(1)} s`) },
       {
-        title: 'MEMORY',
+        title: 'DELAY P99/MAX',
         align: 'right',
-        value: ({ heartbeat }) => (heartbeat === null ? '-' : `${Math.round(heartbeat.memory / 1e6)} MB`),
+        value: figure(({ delayP99, delayMax }) => `${Math.round(delayP99)}/${Math.round(delayMax)} ms`),
       },
-      {
-        title: 'DELAY',
-        align: 'right',
-        value: ({ heartbeat }) => (heartbeat === null ? '-' : `${Math.round(heartbeat.delayP99)} ms`),
-      },
+      { title: 'COMPUTERS', align: 'right', value: figure(({ computers }) => String(computers)) },
+      { title: 'STEPS', align: 'right', value: figure(({ steps }) => String(steps)) },
+      { title: 'CHILDREN', align: 'right', value: figure(({ children }) => String(children)) },
       { title: 'RESTARTS', align: 'right', value: ({ restarts }) => String(restarts) },
       {
         title: 'LAST END',
@@ -87,4 +98,9 @@ export function workerTable(workers: readonly WorkerStatus[]): string {
     { width: terminalWidth(process.stdout), header: paint.bold },
   );
   return lines.join('\n');
+}
+
+/** A cell with something from the last heartbeat, if there was one. */
+function figure(text: (heartbeat: Heartbeat) => string): (worker: WorkerStatus) => string {
+  return ({ heartbeat }) => (heartbeat === null ? '-' : text(heartbeat));
 }

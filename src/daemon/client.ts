@@ -6,14 +6,18 @@ import type { ProfileLocation } from '../config/home.js';
 import type { ComputerTask } from '../engine/computer-task.js';
 import { type ErrorCode, messageOf, WherryError } from '../errors.js';
 import { type Holder, isAlive, livingHolder } from './holder.js';
-import type { DaemonReply, DaemonRequest, DaemonStatus } from './messages.js';
+import { type DaemonReply, type DaemonRequest, type DaemonStatus, mostWorkers, type Reloaded } from './messages.js';
 import { daemonPlaces } from './places.js';
+import { stopRest, stopTimeout } from './stop-timeout.js';
 
 /** Milliseconds that a daemon has for a short answer. */
 const patience = 5_000;
 
 /** Milliseconds for a task; large files take long. Ctrl-C ends it before. */
 const taskPatience = 6 * 3_600_000;
+
+/** Milliseconds for all workers to be replaced; each takes a minute at most, and hardly ever more than some seconds. */
+const reloadPatience = (mostWorkers + 1) * 60_000;
 
 /** What a connection fails with when nobody listens: no file, or one that a dead daemon left. */
 const nobodyThere: ReadonlySet<string> = new Set(['ENOENT', 'ECONNREFUSED', 'ENOTDIR']);
@@ -35,6 +39,16 @@ export async function scaleDaemon(
   const reply = await ask(location, { command: 'scale', workers }, patience);
   if (reply === undefined || !('status' in reply)) throw notRunning();
   return reply.status;
+}
+
+/** Has the daemon replace all its workers, one after another, and waits until that is over. */
+export async function reloadDaemon(
+  location: Pick<ProfileLocation, 'directory'>,
+  signal: AbortSignal,
+): Promise<Reloaded> {
+  const reply = await ask(location, { command: 'reload' }, reloadPatience, signal);
+  if (reply === undefined || !('reloaded' in reply)) throw notRunning();
+  return reply.reloaded;
 }
 
 /**
@@ -67,25 +81,29 @@ export interface Stopped {
  * Stops the daemon and waits until its supervisor has ended. One that does not answer is sent SIGTERM, and SIGKILL when
  * that does not help in time; its workers end by themselves, because their channel is gone.
  * Errors: `daemon-failed` when it neither answers nor can be ended from here.
- * @param timeout milliseconds that its workers have before they are killed
+ * @param timeout milliseconds that its workers have before they are killed; as the daemon's settings say when absent
  * @param tell told of what takes long
  * @returns undefined when no daemon runs
  */
 export async function stopDaemon(
   location: Pick<ProfileLocation, 'directory'>,
-  timeout: number,
+  timeout: number | undefined,
   tell: (sentence: string) => void = () => undefined,
 ): Promise<Stopped | undefined> {
+  let time = timeout ?? stopTimeout;
   try {
     // One that hangs is found out by a short question.
-    if ((await daemonStatus(location)) === undefined) return undefined;
-    const reply = await ask(location, { command: 'stop', timeout }, timeout + 2 * patience);
+    const status = await daemonStatus(location);
+    if (status === undefined) return undefined;
+    // A daemon of an earlier version says nothing of it.
+    time = timeout ?? status.stopTimeout ?? stopTimeout;
+    const reply = await ask(location, { command: 'stop', timeout: time }, time + stopRest.patience);
     return reply !== undefined && 'stopped' in reply ? { killedWorkers: reply.killed } : undefined;
   } catch (error) {
     const holder = livingHolder(daemonPlaces(location).holderFile);
     if (holder === undefined) throw error;
     tell(`${messageOf(error)}; it is being ended`);
-    return { killedWorkers: 0, forced: { pid: holder.pid, signal: await endHolder(holder, timeout) } };
+    return { killedWorkers: 0, forced: { pid: holder.pid, signal: await endHolder(holder, time) } };
   }
 }
 

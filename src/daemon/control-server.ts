@@ -22,7 +22,8 @@ const taskSchema = z.discriminatedUnion('kind', [
 const requestSchema = z.discriminatedUnion('command', [
   z.object({ command: z.literal('status') }),
   z.object({ command: z.literal('scale'), workers: z.int().min(0).max(mostWorkers) }),
-  z.object({ command: z.literal('stop'), timeout: z.number().min(0).max(86_400_000) }),
+  z.object({ command: z.literal('reload') }),
+  z.object({ command: z.literal('stop'), timeout: z.number().min(0).max(86_400_000).optional() }),
   z.object({ command: z.literal('computer'), pid: z.int(), computerId: z.int(), task: taskSchema }),
 ]);
 

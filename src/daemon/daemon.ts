@@ -2,6 +2,7 @@ import { fork } from 'node:child_process';
 import { hostname } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { takeLock } from '../broker/lock.js';
+import type { DaemonSettings } from '../config/daemon-settings.js';
 import { ensureProfile, type ProfileLocation } from '../config/home.js';
 import { openProfile } from '../engine/profile.js';
 import { messageOf, WherryError } from '../errors.js';
@@ -11,7 +12,10 @@ import { RotatingLog } from './log.js';
 import type { DaemonReply, DaemonRequest, DaemonStatus, FromDaemon } from './messages.js';
 import { daemonPlaces } from './places.js';
 import { programCode } from './program-code.js';
-import { stopTimeout } from './stop-timeout.js';
+import { onSignals, type SignalOrders, watchTerminal } from './signals.js';
+import { StatusHook } from './status-hook.js';
+import { StopOrder } from './stop-order.js';
+import { stopRest, stopTimeout } from './stop-timeout.js';
 import { Supervisor } from './supervisor.js';
 
 export interface DaemonOptions {
@@ -20,11 +24,12 @@ export interface DaemonOptions {
   readonly foreground: boolean;
   /** Takes every line of the log too. */
   readonly echo?: (line: string) => void;
+  readonly settings?: DaemonSettings;
 }
 
 /**
- * Runs the daemon of a profile until it is stopped by a request, SIGTERM, SIGINT or SIGHUP. A second signal kills the
- * workers at once.
+ * Runs the daemon of a profile until it is stopped by a request, SIGTERM, SIGINT or SIGQUIT. A second signal kills the
+ * workers at once. SIGHUP replaces them.
  * Errors: `daemon-running`, `daemon-failed` when the workers cannot be started.
  */
 export async function runDaemon(location: ProfileLocation, options: DaemonOptions): Promise<void> {
@@ -41,31 +46,42 @@ export async function runDaemon(location: ProfileLocation, options: DaemonOption
   const startedAt = new Date().toISOString();
   const { version, code } = programCode();
   log.write({ level: 'info', message: `daemon started: version ${version}, code ${code}`, pid: process.pid });
-  const supervisor = new Supervisor({ log: log.write, fork: () => forkWorker(location) });
+  const { settings = {} } = options;
+  const hook = settings.onStatus && new StatusHook({ command: settings.onStatus, log: log.write, describe });
+  const supervisor = new Supervisor({
+    ...{ log: log.write, settings, fork: () => forkWorker(location) },
+    ...(hook === undefined ? {} : { tell: hook.tell }),
+  });
+  const stopping = new StopOrder(settings.stopTimeout ?? stopTimeout);
   const status = (): DaemonStatus => ({
     ...{ pid: process.pid, host: hostname(), version, code, startedAt },
-    ...{ foreground: options.foreground, log: places.logFile },
-    ...supervisor.status,
+    ...{ foreground: options.foreground, log: places.logFile, stopTimeout: settings.stopTimeout ?? stopTimeout },
+    ...{ ...supervisor.status, hookFailure: hook?.failure ?? null },
   });
-  const stopping = new StopOrder();
-  using _signals = stopOnSignals(stopping, supervisor);
+  function describe() {
+    return { home: location.home, profile: location.profile, status: status() };
+  }
+  using _signals = onSignals(signalOrders(supervisor, stopping), watchTerminal());
   let server: ControlServer | undefined;
   let failure: unknown;
   try {
     server = await startControlServer(location.directory, places.socketFile, (request, signal) =>
       answer(request, supervisor, status, stopping, signal),
     );
+    hook?.tell({ type: 'daemon-started' });
     // Workers that opened a new store at the same time would meet in the making of it.
     await (await openProfile(location))[Symbol.asyncDispose]();
-    supervisor.scale(options.workers);
+    if (!stopping.isGiven) supervisor.scale(options.workers);
     await Promise.race([supervisor.ready(), stopping.given]);
-    tellStarter({ type: 'ready', status: status() });
+    tellStarter(stopping.isGiven ? stoppedEarly : { type: 'ready', status: status() });
     await stopping.given;
   } catch (error) {
     failure = error;
     log.write({ level: 'error', message: messageOf(error) });
   }
+  hook?.tell({ type: 'daemon-stopping' });
   const killed = await supervisor.stop(stopping.timeout);
+  await hook?.close(stopRest.hook);
   server?.close();
   log.write({ level: 'info', message: 'daemon ended', pid: process.pid });
   holder[Symbol.dispose]();
@@ -74,28 +90,17 @@ export async function runDaemon(location: ProfileLocation, options: DaemonOption
   if (failure !== undefined) throw failure;
 }
 
+const stoppedEarly: FromDaemon = {
+  type: 'failed',
+  code: 'daemon-failed',
+  message: 'the daemon was stopped while it started',
+  hint: undefined,
+};
+
 /** Tells the program that started this one, if there is one, how that went. */
 export function tellStarter(message: FromDaemon): void {
   // A starter that was interrupted is not told.
   if (process.connected) process.send?.(message, () => undefined);
-}
-
-/** Somebody's wish that the daemon ends, and the word that it has. */
-class StopOrder {
-  readonly given: Promise<void>;
-  readonly carriedOut: Promise<number>;
-  timeout = stopTimeout;
-  give: () => void = () => undefined;
-  done: (killed: number) => void = () => undefined;
-
-  constructor() {
-    this.given = new Promise((resolve) => {
-      this.give = resolve;
-    });
-    this.carriedOut = new Promise((resolve) => {
-      this.done = resolve;
-    });
-  }
 }
 
 async function answer(
@@ -117,28 +122,24 @@ async function answer(
         ? { failure: { code: 'daemon-not-running', message: 'that is no worker of this daemon', transient: false } }
         : tasks.give(request, signal);
     }
+    case 'reload':
+      return { reloaded: await supervisor.reload() };
     case 'stop':
-      stopping.timeout = request.timeout;
-      // Already stopping: the later order counts.
-      if (supervisor.status.state === 'stopping') supervisor.drainAll(request.timeout);
-      stopping.give();
+      stopping.give(request.timeout);
+      if (supervisor.status.state === 'stopping') supervisor.drainAll(stopping.timeout);
       return { stopped: true, killed: await stopping.carriedOut };
   }
 }
 
-function stopOnSignals(stopping: StopOrder, supervisor: Supervisor): Disposable {
-  let signals = 0;
-  const stop = () => {
-    signals += 1;
-    if (signals > 1) supervisor.drainAll(0);
-    stopping.give();
-  };
-  const names = ['SIGTERM', 'SIGINT', 'SIGHUP'] as const;
-  for (const name of names) process.on(name, stop);
+/** A second signal that asks for the end is somebody who has no time. */
+function signalOrders(supervisor: Supervisor, stopping: StopOrder): SignalOrders {
   return {
-    [Symbol.dispose]: () => {
-      for (const name of names) process.off(name, stop);
+    stop() {
+      if (stopping.isGiven) supervisor.drainAll(0);
+      stopping.give();
     },
+    // How it went stands in the log.
+    reload: () => void supervisor.reload().catch(() => undefined),
   };
 }
 

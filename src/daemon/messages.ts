@@ -2,7 +2,7 @@ import type { ComputerTask } from '../engine/computer-task.js';
 
 /** What a worker tells its supervisor over their channel. */
 export type FromWorker =
-  | { readonly type: 'ready' }
+  | { readonly type: 'ready'; readonly code: string }
   | ({ readonly type: 'heartbeat' } & Heartbeat)
   | { readonly type: 'outcome'; readonly id: number; readonly outcome: TaskOutcome };
 
@@ -23,6 +23,14 @@ export interface Heartbeat {
   readonly delayMax: number;
   /** Resident memory in bytes. */
   readonly memory: number;
+  /** Processor time since the last heartbeat, in percent of one core, and since the start, in seconds. */
+  readonly cpu: number;
+  readonly cpuTime: number;
+  /** Programs that it has started and that run. */
+  readonly children: number;
+  /** Computers that it holds, and steps in progress on them. */
+  readonly computers: number;
+  readonly steps: number;
 }
 
 /** What a supervisor tells its worker. */
@@ -52,6 +60,8 @@ export interface WorkerStatus {
   readonly pid: number | null;
   /** `waiting` for its restart. */
   readonly state: 'starting' | 'ready' | 'draining' | 'waiting';
+  /** Fingerprint of the code that it runs; null until it is ready. */
+  readonly code: string | null;
   readonly startedAt: string | null;
   readonly heartbeatAt: string | null;
   readonly heartbeat: Heartbeat | null;
@@ -67,12 +77,33 @@ export interface BreakerStatus {
   readonly reason: string;
 }
 
+/** A worker that is being replaced: another has been started, and takes its place when it is ready. */
+export interface ReplacementStatus {
+  readonly worker: number;
+  readonly successor: number;
+  /** What for: its age, its memory, or because somebody asked for it. */
+  readonly why: string;
+  readonly since: string;
+}
+
+/** A worker that was to be replaced and stays, because its successor did not become ready. */
+export interface FailedReplacement {
+  readonly worker: number;
+  readonly why: string;
+  readonly reason: string;
+  readonly at: string;
+  /** When it is tried again at the earliest, as far as it is for the supervisor to decide. */
+  readonly nextAt: string;
+}
+
 /** What a supervisor knows of its workers. */
 export interface SupervisorStatus {
   readonly state: 'running' | 'stopping';
   /** How many workers there shall be. */
   readonly wanted: number;
   readonly breaker: BreakerStatus | null;
+  readonly replacing: ReplacementStatus | null;
+  readonly notReplaced: FailedReplacement | null;
   readonly workers: readonly WorkerStatus[];
 }
 
@@ -87,19 +118,70 @@ export interface DaemonStatus extends SupervisorStatus {
   /** Does it run in the foreground of somebody else, such as systemd or a container? */
   readonly foreground: boolean;
   readonly log: string;
+  /** Milliseconds that workers have to end when a stop says nothing else. */
+  readonly stopTimeout: number;
+  /** How the last hook went that failed; null when the last one went well. */
+  readonly hookFailure: HookFailure | null;
+}
+
+/** Something that a hook is told of, and that `status` may be read for. Workers are named by their number. */
+export type DaemonEvent =
+  | { readonly type: 'daemon-started' }
+  | { readonly type: 'daemon-stopping' }
+  | { readonly type: 'worker-started'; readonly worker: number; readonly pid: number | null }
+  | { readonly type: 'worker-ready'; readonly worker: number; readonly pid: number | null }
+  /** `asked`: it was told to end. */
+  | { readonly type: 'worker-ended'; readonly worker: number; readonly asked: boolean; readonly reason: string }
+  | {
+      readonly type: 'worker-replaced';
+      readonly worker: number;
+      readonly successor: number;
+      readonly why: string;
+    }
+  | { readonly type: 'worker-not-replaced'; readonly worker: number; readonly why: string; readonly reason: string }
+  | { readonly type: 'breaker-opened'; readonly until: string; readonly reason: string }
+  | { readonly type: 'breaker-closed' };
+
+/** What a hook reads from its stdin: what has happened, and how everything is at the moment. */
+export interface HookInput {
+  readonly event: DaemonEvent;
+  readonly at: string;
+  /** Events before this one that came while the hook before was running, and of which no hook is told. */
+  readonly passedOver: number;
+  readonly home: string;
+  readonly profile: string;
+  readonly status: DaemonStatus;
+}
+
+/** How a hook failed. */
+export interface HookFailure {
+  readonly at: string;
+  readonly event: DaemonEvent['type'];
+  readonly reason: string;
+}
+
+/** What came of a rolling replacement of all workers. */
+export interface Reloaded {
+  readonly replaced: number;
+  /** Why it stopped before all were replaced; null when it did not. */
+  readonly stopped: string | null;
 }
 
 /** What can be asked of a daemon: one line of JSON, answered by one. */
 export type DaemonRequest =
   | { readonly command: 'status' }
   | { readonly command: 'scale'; readonly workers: number }
-  | { readonly command: 'stop'; readonly timeout: number }
+  /** Replaces all workers, one after another. */
+  | { readonly command: 'reload' }
+  /** In `timeout` milliseconds; as the daemon's settings say when absent. */
+  | { readonly command: 'stop'; readonly timeout?: number | undefined }
   /** To be carried out by the worker with this pid, which holds the computer; given up when the client goes away. */
   | { readonly command: 'computer'; readonly pid: number; readonly computerId: number; readonly task: ComputerTask };
 
-/** The answer to each; `stop` is answered when everything has ended and the profile is free. */
+/** The answer to each; `stop` is answered when everything has ended and the profile is free, `reload` when it is over. */
 export type DaemonReply =
   | { readonly status: DaemonStatus }
+  | { readonly reloaded: Reloaded }
   | { readonly stopped: true; readonly killed: number }
   | TaskOutcome
   | { readonly error: string };

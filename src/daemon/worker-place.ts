@@ -1,9 +1,12 @@
 import type { ChildProcess } from 'node:child_process';
-import { createInterface } from 'node:readline';
+import { messageOf } from '../errors.js';
+import { readLines } from './line-reader.js';
 import type { Log, LogEntry } from './log.js';
-import type { FromWorker, Heartbeat, ToWorker, WorkerEnd, WorkerStatus } from './messages.js';
+import type { DaemonEvent, FromWorker, Heartbeat, ToWorker, WorkerEnd, WorkerStatus } from './messages.js';
 import { earlyEnds, type RestartTiming } from './restart-policy.js';
+import { stopRest } from './stop-timeout.js';
 import { TaskDesk } from './task-desk.js';
+import type { Wear, WearVerdict } from './wear.js';
 
 /** Milliseconds. */
 export interface PlaceTiming extends RestartTiming {
@@ -11,12 +14,17 @@ export interface PlaceTiming extends RestartTiming {
   readonly silence: number;
   /** Time to become ready. */
   readonly start: number;
+  /** Time for the last words of one that has ended: a program that it started may keep its streams open. */
+  readonly lastWords: number;
 }
 
 export interface PlaceTools {
   readonly fork: () => ChildProcess;
   readonly log: Log;
   readonly timing: PlaceTiming;
+  /** Judges a worker that is about to start. */
+  readonly wear: () => Wear;
+  readonly tell: (event: DaemonEvent) => void;
   /** Something changed: a worker became ready, or ended. */
   readonly changed: (place: WorkerPlace) => void;
 }
@@ -27,6 +35,9 @@ export class WorkerPlace {
   readonly #tools: PlaceTools;
   #child: ChildProcess | undefined;
   #state: WorkerStatus['state'] = 'waiting';
+  #code: string | null = null;
+  #wear: Wear | undefined;
+  #leaving = false;
   #startedAt = 0;
   #readyAt: number | undefined;
   #heard = 0;
@@ -39,7 +50,10 @@ export class WorkerPlace {
   #timer: NodeJS.Timeout | undefined;
   #nextStart: number | undefined;
   #drainTimeout = 0;
-  #drainUntil = 0;
+  /** By a clock that nobody sets. */
+  #drainUntil = Number.POSITIVE_INFINITY;
+  /** When a worker that was killed must have ended. */
+  #goneBy = Number.POSITIVE_INFINITY;
   readonly tasks = new TaskDesk((message) => this.tell(message));
 
   constructor(number: number, tools: PlaceTools) {
@@ -72,6 +86,25 @@ export class WorkerPlace {
     return this.#lastEnd;
   }
 
+  get startedAt(): number {
+    return this.#startedAt;
+  }
+
+  /** Steps and computers that its worker has, as far as it has told. */
+  get load(): Pick<Heartbeat, 'computers' | 'steps'> {
+    return this.#heartbeat ?? { computers: 0, steps: 0 };
+  }
+
+  /** Was its worker asked to end, so that no other takes its place? */
+  get leaving(): boolean {
+    return this.#leaving;
+  }
+
+  /** Why its worker, which is ready, shall be replaced; undefined when it need not be. */
+  worn(now: number): WearVerdict | undefined {
+    return this.#state === 'ready' ? this.#wear?.verdict(now - this.#startedAt) : undefined;
+  }
+
   /** Milliseconds since its worker became ready; undefined when none is. */
   readyFor(now: number): number | undefined {
     return this.#readyAt === undefined || this.#child === undefined ? undefined : now - this.#readyAt;
@@ -79,23 +112,47 @@ export class WorkerPlace {
 
   start(): void {
     this.hold();
-    const child = this.#tools.fork();
-    this.#child = child;
     this.#state = 'starting';
+    this.#leaving = false;
+    this.#drainUntil = this.#goneBy = Number.POSITIVE_INFINITY;
     this.#startedAt = this.#heard = Date.now();
+    this.#wear = this.#tools.wear();
+    this.#code = null;
     this.#readyAt = this.#killedFor = undefined;
     this.#heartbeat = null;
     this.#lastWords = '';
     this.#restarts += 1;
+    try {
+      this.#attend(this.#tools.fork());
+    } catch (error) {
+      // The system has no memory or no places for more programs: a failed start like any other.
+      this.#lastWords = messageOf(error);
+      this.#noteEnd(null, null);
+    }
+  }
+
+  #attend(child: ChildProcess): void {
+    this.#child = child;
     child.on('message', (message) => this.#hear(message as FromWorker));
-    for (const stream of [child.stdout, child.stderr]) if (stream !== null) this.#readLines(stream);
+    for (const stream of [child.stdout, child.stderr]) {
+      if (stream !== null) readLines(stream, (line) => this.#hearWords(line));
+    }
     // `close` comes after the last words were read, `error` when it could not even be started.
     child.once('error', (error) => {
       this.#lastWords = error.message;
       if (child.pid === undefined) this.#ended(child, null, null);
     });
     child.once('close', (exitCode, signal) => this.#ended(child, exitCode, signal));
+    child.once('exit', (exitCode, signal) => {
+      const timer = setTimeout(() => {
+        child.stdout?.destroy();
+        child.stderr?.destroy();
+        this.#ended(child, exitCode, signal);
+      }, this.#tools.timing.lastWords);
+      child.once('close', () => clearTimeout(timer));
+    });
     this.#log('info', 'started');
+    this.#tools.tell({ type: 'worker-started', worker: this.number, pid: child.pid ?? null });
   }
 
   /** Starts a worker after a pause, in milliseconds. */
@@ -116,14 +173,37 @@ export class WorkerPlace {
     return this.#killedFor !== undefined;
   }
 
-  /** Asks its worker to end, and kills it when it has not after `timeout` milliseconds; no other takes its place. */
+  /**
+   * Asks its worker to end, and kills it when it has not after `timeout` milliseconds; no other takes its place. Asked
+   * again, it gets less time, never more: somebody counts on the time that was said first.
+   */
   drain(timeout: number): void {
     this.hold();
     if (this.#child === undefined) return;
+    const until = performance.now() + timeout;
+    if (until >= this.#drainUntil) return;
+    const isStarting = this.#state === 'starting';
     this.#drainTimeout = timeout;
-    this.#drainUntil = Date.now() + timeout;
+    this.#drainUntil = until;
     this.#state = 'draining';
-    if (!this.tell({ type: 'drain', timeout })) this.#child.kill('SIGTERM');
+    this.#leaving = true;
+    // One that is only being loaded ends by the signal at once; later the signal asks for the same as the word.
+    if (!this.tell({ type: 'drain', timeout }) || isStarting) this.#child.kill('SIGTERM');
+  }
+
+  /** Has its worker not even ended by being killed? */
+  get lost(): boolean {
+    return this.#child !== undefined && performance.now() > this.#goneBy;
+  }
+
+  /** Waits no more for a worker that cannot be killed, and lets this program end without it. */
+  giveUp(): void {
+    const child = this.#child;
+    if (child === undefined) return;
+    this.#log('error', 'is not waited for any more: the system does not end it');
+    child.unref();
+    if (child.connected) child.disconnect();
+    for (const stream of [child.stdout, child.stderr]) stream?.destroy();
   }
 
   /** Tells its worker something; false when there is no way to. */
@@ -138,6 +218,7 @@ export class WorkerPlace {
     if (this.#child === undefined || this.#killedFor !== undefined) return;
     this.#killedFor = reason;
     this.#log('warning', `killed: ${reason}`);
+    this.#goneBy = performance.now() + stopRest.killed;
     this.#child.kill('SIGKILL');
   }
 
@@ -151,7 +232,7 @@ export class WorkerPlace {
     const { silence, start } = this.#tools.timing;
     if (this.#state === 'starting' && now - this.#startedAt > start)
       this.kill(`not ready ${start / 1_000} s after its start`);
-    if (this.#state === 'draining' && now > this.#drainUntil) {
+    if (this.#state === 'draining' && performance.now() > this.#drainUntil) {
       this.kill(`not ended ${this.#drainTimeout / 1_000} s after it was asked to`);
     }
     if (this.#state === 'ready' && now - this.#heard > silence) this.kill(`no sign of life for ${silence / 1_000} s`);
@@ -163,6 +244,7 @@ export class WorkerPlace {
       number: this.number,
       pid: this.#child?.pid ?? null,
       state: this.#state,
+      code: running ? this.#code : null,
       startedAt: running ? isoTime(this.#startedAt) : null,
       heartbeatAt: running && this.#heartbeat !== null ? isoTime(this.#heard) : null,
       heartbeat: this.#heartbeat,
@@ -175,31 +257,34 @@ export class WorkerPlace {
   #hear(message: FromWorker): void {
     this.#heard = Date.now();
     if (message.type === 'heartbeat') {
-      const { delayP99, delayMax, memory } = message;
-      this.#heartbeat = { delayP99, delayMax, memory };
+      const { type: _, ...heartbeat } = message;
+      this.#heartbeat = heartbeat;
+      this.#wear?.weigh(heartbeat.memory);
     } else if (message.type === 'outcome') {
       this.tasks.hear(message.id, message.outcome);
     } else if (this.#state === 'starting') {
       this.#state = 'ready';
       this.#readyAt = this.#heard;
+      this.#code = message.code;
       this.#log('info', 'ready');
+      this.#tools.tell({ type: 'worker-ready', worker: this.number, pid: this.pid ?? null });
       this.#tools.changed(this);
     }
   }
 
-  #readLines(stream: NodeJS.ReadableStream): void {
-    createInterface({ input: stream }).on('line', (line) => {
-      if (line.trim() === '') return;
-      this.#lastWords = line.trim().slice(0, 1_000);
-      this.#log('warning', line);
-    });
+  #hearWords(line: string): void {
+    this.#lastWords = line.trim().slice(0, 1_000);
+    this.#log('warning', line);
   }
 
   #ended(child: ChildProcess, exitCode: number | null, signal: NodeJS.Signals | null): void {
     // One that could not be started ends twice, perhaps when another is there already.
-    if (this.#child !== child) return;
+    if (this.#child === child) this.#noteEnd(exitCode, signal);
+  }
+
+  #noteEnd(exitCode: number | null, signal: NodeJS.Signals | null): void {
     const now = Date.now();
-    const asked = this.#state === 'draining';
+    const asked = this.#leaving;
     const reason = this.#killedFor ?? (this.#lastWords || endText(exitCode, signal));
     const well = exitCode === 0;
     this.#log(asked || well ? 'info' : 'error', `ended: ${well ? endText(exitCode, signal) : reason}`);
@@ -210,6 +295,7 @@ export class WorkerPlace {
     this.#heartbeat = null;
     this.#state = 'waiting';
     this.tasks.close();
+    this.#tools.tell({ type: 'worker-ended', worker: this.number, asked, reason: this.#lastEnd.reason });
     this.#tools.changed(this);
   }
 

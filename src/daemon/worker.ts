@@ -2,13 +2,14 @@
  * The program that drives the work of a profile; a supervisor forks it. It ends when it is told to, when its
  * supervisor is gone, or when it cannot go on.
  */
-import { monitorEventLoopDelay } from 'node:perf_hooks';
 import process from 'node:process';
 import { Engine } from '../engine/engine.js';
 import { openProfile } from '../engine/profile.js';
 import { messageOf, WherryError } from '../errors.js';
 import type { FromWorker, ToWorker } from './messages.js';
+import { programCode } from './program-code.js';
 import { stopTimeout } from './stop-timeout.js';
+import { VitalSigns } from './vital-signs.js';
 import { WorkerTasks } from './worker-tasks.js';
 
 /** Milliseconds. Without a supervisor nobody else ends a worker whose steps hang. */
@@ -23,9 +24,14 @@ const hurry = new AbortController();
 let workers = Number.POSITIVE_INFINITY;
 let tasks: WorkerTasks | undefined;
 let hurryTimer: NodeJS.Timeout | undefined;
+let hurryAt = Number.POSITIVE_INFINITY;
 
+/** Asked again, there is less time, never more. */
 function drain(timeout: number): void {
   stop.abort();
+  const at = performance.now() + timeout * shareOfSteps;
+  if (at >= hurryAt) return;
+  hurryAt = at;
   clearTimeout(hurryTimer);
   hurryTimer = setTimeout(() => hurry.abort(), timeout * shareOfSteps);
 }
@@ -40,26 +46,17 @@ function orphaned(): void {
   setTimeout(() => process.exit(1), timing.orphanEnd).unref();
 }
 
-function beat(): NodeJS.Timeout {
-  const delay = monitorEventLoopDelay({ resolution: 20 });
-  delay.enable();
-  return setInterval(() => {
-    const heartbeat = {
-      delayP99: delay.percentile(99) / 1e6,
-      delayMax: delay.max / 1e6,
-      memory: process.memoryUsage.rss(),
-    };
-    delay.reset();
-    tell({ type: 'heartbeat', ...heartbeat });
-  }, timing.heartbeat);
+function beat(engine: Engine): void {
+  const signs = new VitalSigns();
+  setInterval(() => tell({ type: 'heartbeat', ...signs.take(engine.load) }), timing.heartbeat);
 }
 
 async function work(home: string | undefined, profileName: string | undefined): Promise<void> {
   await using profile = await openProfile({ home, profile: profileName });
   await using engine = new Engine(profile, { workers: () => workers });
   tasks = new WorkerTasks(engine, profile.store);
-  beat();
-  tell({ type: 'ready' });
+  beat(engine);
+  tell({ type: 'ready', code });
   await engine.drive({ signal: stop.signal, until: () => false });
   await engine.settle(hurry.signal);
 }
@@ -89,10 +86,12 @@ process.once('disconnect', orphaned);
 if (!process.connected) orphaned();
 process.on('SIGTERM', () => drain(stopTimeout));
 // A terminal sends these to the supervisor too, which drains its workers in its own way.
-for (const name of ['SIGINT', 'SIGHUP'] as const) process.on(name, () => undefined);
+for (const name of ['SIGINT', 'SIGQUIT', 'SIGHUP'] as const) process.on(name, () => undefined);
 // The supervisor reads our streams; when it dies, what we print meets a closed pipe.
 for (const stream of [process.stdout, process.stderr]) stream.on('error', () => drain(stopTimeout));
 
+/** As it was loaded: it may be another one that is installed when this worker is ready. */
+const { code } = programCode();
 let exitCode = 0;
 try {
   await work(process.argv[2], process.argv[3]);

@@ -1,6 +1,5 @@
 import { locateProfile } from '../../config/home.js';
 import { daemonStatus, stopDaemon } from '../../daemon/client.js';
-import { stopTimeout } from '../../daemon/stop-timeout.js';
 import { WherryError } from '../../errors.js';
 import { parseDuration } from '../../plugin/units.js';
 import { defineCommand, text } from '../command.js';
@@ -13,7 +12,7 @@ export const command = defineCommand({
   examples: [['$0', 'stop the daemon and start it with as many workers, for example after an update']],
   run: async (given) => {
     const location = locateProfile(given, process.env);
-    const timeout = given.timeout === undefined ? stopTimeout : parseDuration(given.timeout) * 1_000;
+    const timeout = given.timeout === undefined ? undefined : parseDuration(given.timeout) * 1_000;
     const before = await daemonStatus(location);
     if (before?.foreground) {
       throw new WherryError('daemon-failed', 'the daemon runs in the foreground of another program', {

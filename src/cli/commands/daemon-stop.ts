@@ -1,6 +1,5 @@
 import { locateProfile } from '../../config/home.js';
 import { stopDaemon } from '../../daemon/client.js';
-import { stopTimeout } from '../../daemon/stop-timeout.js';
 import { parseDuration } from '../../plugin/units.js';
 import { defineCommand, text } from '../command.js';
 import { counted } from '../process-text.js';
@@ -11,7 +10,7 @@ export const command = defineCommand({
   options: { timeout: text('time for the workers to end before they are killed (default: 20s)') },
   examples: [['$0', 'stop the daemon; jobs run on, and any driver goes on with them']],
   run: async (given) => {
-    const timeout = given.timeout === undefined ? stopTimeout : parseDuration(given.timeout) * 1_000;
+    const timeout = given.timeout === undefined ? undefined : parseDuration(given.timeout) * 1_000;
     const stopped = await stopDaemon(locateProfile(given, process.env), timeout, say);
     if (stopped === undefined) {
       say('no daemon runs for this profile');
