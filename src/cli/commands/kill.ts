@@ -1,4 +1,5 @@
 import { stopTimeout } from '../../daemon/stop-timeout.js';
+import { hurryDrivers } from '../../engine/control/hurry.js';
 import { Engine } from '../../engine/engine.js';
 import { forceKill } from '../../engine/force-kill.js';
 import { requestKill } from '../../engine/intents.js';
@@ -40,6 +41,7 @@ export const command = defineCommand({
         if (await requestKill(profile.store, row, given.reason ?? 'killed by its user')) asked.push(row);
         else say(`${nameOf(row)} has ended already`);
       }
+      await hurryDrivers(profile);
       if (given.all && rows.length === 0) say('there is nothing to kill');
       const ids = asked.map(({ id }) => id);
       let summaries = await driveUntilEnded(profile, asked, timeout, given.force ? shortPatience : stopTimeout);

@@ -1,3 +1,4 @@
+import { hurryDrivers } from '../../engine/control/hurry.js';
 import { pause } from '../../engine/intents.js';
 import { allFlag, chosenPositionals, chosenProcesses } from '../chosen-processes.js';
 import { defineCommand, text } from '../command.js';
@@ -13,11 +14,13 @@ export const command = defineCommand({
     ['$0 --all --reason "maintenance"', 'everything'],
   ],
   run: (given) =>
-    withProfile(given, async ({ store }) => {
+    withProfile(given, async (profile) => {
+      const { store } = profile;
       for (const row of await chosenProcesses(store, given)) {
         if (await pause(store, row, given.reason ?? 'paused by its user')) print(`${nameOf(row)} is paused`);
         else say(`${nameOf(row)} has ended already`);
       }
+      await hurryDrivers(profile);
       return 0;
     }),
 });

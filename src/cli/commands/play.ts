@@ -1,3 +1,4 @@
+import { hurryDrivers } from '../../engine/control/hurry.js';
 import { play } from '../../engine/intents.js';
 import { allFlag, chosenPositionals, chosenProcesses } from '../chosen-processes.js';
 import { defineCommand } from '../command.js';
@@ -26,6 +27,7 @@ export const command = defineCommand({
         played.push(row.id);
         print(`${nameOf(row)} goes on`);
       }
+      await hurryDrivers(profile);
       if (given.all && rows.length === 0) say('no process is paused');
       await sayIfUndriven(profile, await readSummaries(store, played), new Set(), say);
       return 0;

@@ -1,6 +1,9 @@
+import { hostname } from 'node:os';
 import { releaseCommand } from '../../engine/computer-unavailable.js';
 import { type ComputerView, computerView } from '../../engine/computer-view.js';
 import { listComputers } from '../../engine/computers.js';
+import { type BrokerView, brokerView } from '../../engine/control/broker-view.js';
+import { presentWorkers } from '../../engine/control/presence.js';
 import type { Profile } from '../../engine/profile.js';
 import { leaseHolder } from '../../store/leases.js';
 import { defineCommand, json } from '../command.js';
@@ -22,7 +25,8 @@ export const command = defineCommand({
     }),
 });
 
-async function read({ store, location }: Profile) {
+async function read(profile: Profile) {
+  const { store, location, settings } = profile;
   const groups = await store
     .selectFrom('processes')
     .select((row) => ['state', 'stage', 'paused', 'exit_status', row.fn.countAll<number>().as('count')])
@@ -38,6 +42,9 @@ async function read({ store, location }: Profile) {
   return {
     home: location.home,
     profile: location.profile,
+    store: settings.store ?? location.storeFile,
+    broker: await brokerView(profile),
+    workers: (await presentWorkers(store, Date.now())).map(({ host, pid }) => ({ host, pid })),
     processes,
     computers,
     daemon,
@@ -47,8 +54,9 @@ async function read({ store, location }: Profile) {
 }
 
 function show(status: Awaited<ReturnType<typeof read>>): void {
-  const { home, profile, processes, computers, tick, daemon } = status;
+  const { home, profile, store, broker, workers, processes, computers, tick, daemon } = status;
   print(`${paint.bold('home')}       ${printable(home)}${profile === 'default' ? '' : ` (profile ${profile})`}`);
+  print(`${paint.bold('store')}      ${printable(store)}`);
   const counts = new Map<string, number>();
   for (const group of processes) {
     const failed = group.state === 'finished' && group.exitStatus !== 0;
@@ -59,6 +67,8 @@ function show(status: Awaited<ReturnType<typeof read>>): void {
   print(`${paint.bold('processes')}  ${text === '' ? 'none' : text}`);
   for (const computer of computers) print(`${paint.bold('computer')}   ${computerLine(computer, daemon !== null)}`);
   print(`${paint.bold('daemon')}     ${daemonText(status)}`);
+  for (const line of workersElsewhere(workers)) print(`${paint.bold('elsewhere')}  ${printable(line)}`);
+  print(`${paint.bold('broker')}     ${brokerText(broker)}`);
   if (tick !== null) print(`${paint.bold('pass')}       running (pid ${tick.pid} on ${tick.host})`);
 }
 
@@ -67,6 +77,23 @@ function daemonText({ daemon, daemonTrouble }: Awaited<ReturnType<typeof read>>)
   if (daemon === null) return 'none (wherry daemon start)';
   warnOfDifference(daemon);
   return [daemonLine(daemon), ...daemonTroubles(daemon).map(paint.yellow)].join('; ');
+}
+
+/** `2 workers on login2`, for each other host. */
+function workersElsewhere(workers: readonly { readonly host: string }[]): string[] {
+  const hosts = new Map<string, number>();
+  for (const { host } of workers) if (host !== hostname()) hosts.set(host, (hosts.get(host) ?? 0) + 1);
+  return [...hosts].map(([host, count]) => `${counted(count, 'worker')} on ${host}`);
+}
+
+function brokerText({ kind, url, trouble, tasks }: BrokerView): string {
+  const name = printable(url ?? kind);
+  if (trouble !== null) return paint.yellow(`${name} cannot be used, work goes on without it: ${printable(trouble)}`);
+  if (tasks === null) return `${name}, nobody listens`;
+  const { waiting, parked, takers } = tasks;
+  const parts = [`${counted(takers, 'worker')} take tasks`, `${waiting} wait`];
+  if (parked > 0) parts.push(paint.yellow(`${parked} parked (wherry broker parked)`));
+  return `${name}: ${parts.join(', ')}`;
 }
 
 function computerLine(view: ComputerView, daemonRuns: boolean): string {

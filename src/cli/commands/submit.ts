@@ -1,3 +1,4 @@
+import { hurryDrivers } from '../../engine/control/hurry.js';
 import { driverOf } from '../../engine/driver-of.js';
 import type { Profile } from '../../engine/profile.js';
 import type { ProcessRow } from '../../store/tables.js';
@@ -23,6 +24,7 @@ export const command = defineCommand({
       const rows = await submitJobs(profile, requests);
       if (given.json) printJson(rows.map(({ id, uuid, label }) => ({ id, uuid, label })));
       else print(rows.map(({ id }) => String(id)).join('\n'));
+      await hurryDrivers(profile);
       if (process.stderr.isTTY) await sayWhatNext(profile, rows);
       return 0;
     }),

@@ -1,0 +1,18 @@
+import { WherryError } from '../../errors.js';
+import type { Profile } from '../profile.js';
+import { wakeSubjects } from './messages.js';
+import { mayBeHeard, openCommunicator } from './open-communicator.js';
+
+/**
+ * Tells all drivers of a profile to look into its store now. Never fails for want of a broker: they look by themselves
+ * a little later, and `status` tells what is wrong with it.
+ */
+export async function hurryDrivers(profile: Profile): Promise<void> {
+  if (!mayBeHeard(profile)) return;
+  try {
+    await using communicator = await openCommunicator(profile);
+    await communicator.broadcast(wakeSubjects.drivers);
+  } catch (error) {
+    if (!(error instanceof WherryError)) throw error;
+  }
+}
