@@ -10,6 +10,12 @@ const onSlurm = [
   'test/integration/daemon/drain.test.ts',
 ];
 
+/** Whatever asks the store is asked of PostgreSQL as well. */
+const onPostgres = ['store', 'process', 'calcjob', 'engine'].map((room) => `test/unit/${room}/**/*.test.ts`);
+
+/** These are about SQLite itself: how its file is opened, and what happens when its disk is full. */
+const aboutSqlite = ['test/unit/store/store.test.ts', 'test/unit/store/sqlite-space.test.ts'];
+
 export default defineConfig({
   test: {
     // Most tests wait more than they compute: by default one core would be left alone.
@@ -18,6 +24,17 @@ export default defineConfig({
     projects: [
       { extends: true, test: { name: 'unit', include: ['test/unit/**/*.test.ts'], testTimeout: 20_000 } },
       { extends: true, test: { name: 'faults', include: ['test/faults/**/*.test.ts'], testTimeout: 60_000 } },
+      {
+        extends: true,
+        test: {
+          name: 'postgres',
+          include: [...onPostgres, 'test/integration/store/postgres*.test.ts'],
+          exclude: aboutSqlite,
+          globalSetup: ['test/rigs/postgres-project.ts'],
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
+        },
+      },
       {
         extends: true,
         test: {
@@ -35,7 +52,7 @@ export default defineConfig({
         test: {
           name: 'integration',
           include: ['test/integration/**/*.test.ts'],
-          exclude: onSlurm,
+          exclude: [...onSlurm, 'test/integration/store/postgres*.test.ts'],
           globalSetup: ['test/rigs/packages.ts'],
           testTimeout: 120_000,
           hookTimeout: 120_000,

@@ -117,7 +117,7 @@ export class ComputerPoll {
       await transaction
         .updateTable('computers')
         // Taken away meanwhile: a job was submitted that was not in this listing.
-        .set({ poll_at: sql<number>`case when poll_at is null then null else ${nextAt} end`, ...counted })
+        .set({ poll_at: sql<number>`case when poll_at is null then poll_at else ${nextAt} end`, ...counted })
         .where('id', '=', id)
         .execute();
       await writeEvents(transaction, null, at, [

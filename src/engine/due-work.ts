@@ -90,7 +90,7 @@ export async function unsettledRows(
   const rows = await store
     .selectFrom('submissions')
     .innerJoin('processes', 'processes.id', 'submissions.process_id')
-    .select('processes.id')
+    .select(['processes.id', 'processes.due_at'])
     .distinct()
     .where('submissions.outcome', '=', sql.lit('intended'))
     // Found from the few submissions that are open, not from all that wait.

@@ -13,6 +13,7 @@ export interface Tables {
   events: EventTable;
   cursors: CursorTable;
   leases: LeaseTable;
+  settings: SettingTable;
 }
 
 export interface ComputerTable {
@@ -154,8 +155,14 @@ export interface LeaseTable {
   /** Where the owner runs, so that its death on this host is seen at once. */
   host: string;
   pid: number;
-  /** Start time of that pid as the system gives it; '' where it cannot be had. */
+  /** Tells that process from others with the same pid (see `leases.ts`); '' where it cannot be had. */
   pid_started: string;
+}
+
+/** What is true of the whole profile: `uuid`. */
+export interface SettingTable {
+  name: string;
+  value: string;
 }
 
 export type ComputerRow = Selectable<ComputerTable>;

@@ -1,11 +1,9 @@
-import { randomUUID } from 'node:crypto';
 import { chmod, chown, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import pg from 'pg';
-import type { StorePlace } from '../../src/store/store.js';
 import { executeOrFail } from './command.js';
 import { type Daemon, freePorts, startDaemon, waitUntil } from './daemon.js';
+import { PostgresDatabases, superuser } from './postgres-databases.js';
 import { isRoot, type TestUser, testUser } from './test-user.js';
 
 const programs = '/usr/lib/postgresql/15/bin';
@@ -21,19 +19,7 @@ export interface PostgresOptions {
 export interface Postgres extends AsyncDisposable {
   readonly port: number;
   readonly folder: string;
-  /** `postgres://user@host:port/database`, without a password. */
-  url(database: string): string;
-  /** A database as a store is opened with it. */
-  place(database: string): Extract<StorePlace, { kind: 'postgres' }>;
-  /** Makes a database, quickly when `template` names one that nobody is connected to. @returns its name */
-  createDatabase(options?: { readonly template?: string; readonly name?: string }): Promise<string>;
-  /** Removes a database, whoever is connected to it. */
-  dropDatabase(name: string): Promise<void>;
-  /** Carries out a statement as the owner of the server. */
-  query<Row extends object = Record<string, unknown>>(
-    statement: string,
-    options?: { readonly database?: string; readonly values?: readonly unknown[] },
-  ): Promise<Row[]>;
+  readonly databases: PostgresDatabases;
   start(): Promise<void>;
   /** Ends all connections and stops in an orderly way. */
   stop(): Promise<void>;
@@ -56,8 +42,6 @@ export async function startPostgres(options: PostgresOptions = {}): Promise<Post
   await server.start();
   return server;
 }
-
-const superuser = 'wherry';
 
 async function makeCluster(folder: string, owner: TestUser, { password, durable }: PostgresOptions): Promise<void> {
   const data = path.join(folder, 'data');
@@ -85,53 +69,15 @@ async function makeCluster(folder: string, owner: TestUser, { password, durable 
 class Server implements Postgres {
   readonly port: number;
   readonly folder: string;
+  readonly databases: PostgresDatabases;
   readonly #owner: TestUser;
-  readonly #password: string | undefined;
   #daemon: Daemon | undefined;
 
   constructor(folder: string, port: number, owner: TestUser, { password }: PostgresOptions) {
     this.folder = folder;
     this.port = port;
     this.#owner = owner;
-    this.#password = password;
-  }
-
-  url(database: string): string {
-    return `postgres://${superuser}@127.0.0.1:${this.port}/${database}`;
-  }
-
-  place(database: string): Extract<StorePlace, { kind: 'postgres' }> {
-    const password = this.#password === undefined ? {} : { password: this.#password };
-    return { kind: 'postgres', url: this.url(database), ...password };
-  }
-
-  async createDatabase(options: { readonly template?: string; readonly name?: string } = {}): Promise<string> {
-    const { template = 'template0', name = `test_${randomUUID().replaceAll('-', '')}` } = options;
-    await this.query(`create database ${name} template ${template}`);
-    return name;
-  }
-
-  async dropDatabase(name: string): Promise<void> {
-    await this.query(`drop database if exists ${name} with (force)`);
-  }
-
-  async query<Row extends object = Record<string, unknown>>(
-    statement: string,
-    { database = 'postgres', values = [] }: { readonly database?: string; readonly values?: readonly unknown[] } = {},
-  ): Promise<Row[]> {
-    const client = new pg.Client({
-      host: '127.0.0.1',
-      port: this.port,
-      user: superuser,
-      database,
-      password: this.#password ?? 'none',
-    });
-    await client.connect();
-    try {
-      return (await client.query<Row>(statement, [...values])).rows;
-    } finally {
-      await client.end();
-    }
+    this.databases = new PostgresDatabases(port, password);
   }
 
   async start(): Promise<void> {
@@ -142,7 +88,7 @@ class Server implements Postgres {
     this.#daemon = daemon;
     await waitUntil('PostgreSQL', async () => {
       if (!daemon.running) throw new Error(`PostgreSQL ended at its start:\n${daemon.lastWords()}`);
-      return this.query('select 1').then(
+      return this.databases.query('select 1').then(
         () => true,
         () => false,
       );

@@ -3,11 +3,14 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { createCalcJobs, type InputFile } from '../../src/calcjob/create.js';
 import { computerSchema } from '../../src/config/computer.js';
+import { ensureProfile, locateProfile } from '../../src/config/home.js';
 import { type JobInput, jobSchema } from '../../src/config/job.js';
+import { writeProfileSettings } from '../../src/config/profile-file.js';
 import { addComputer } from '../../src/engine/computers.js';
 import { Engine, type EngineOptions } from '../../src/engine/engine.js';
 import { openProfile, type Profile } from '../../src/engine/profile.js';
 import type { ComputerRow, ProcessRow } from '../../src/store/tables.js';
+import { providedDatabase } from './provided-postgres.js';
 
 export interface TestProfile extends AsyncDisposable {
   readonly profile: Profile;
@@ -27,10 +30,13 @@ export interface TestProfile extends AsyncDisposable {
   eventTypes(id: number | null): Promise<string[]>;
 }
 
-/** A profile in a temporary home. */
+/** A profile in a temporary home; its store is on PostgreSQL where the project of the test provides it. */
 export async function startProfile(): Promise<TestProfile> {
   const directory = await mkdtemp(path.join(tmpdir(), 'wherry-test-'));
-  const profile = await openProfile({ home: path.join(directory, 'home') });
+  const home = path.join(directory, 'home');
+  const database = await providedDatabase();
+  if (database !== undefined) await useDatabase(home, database.place.url);
+  const profile = await openProfile({ home });
   const { store, repository } = profile;
   const row = (id: number) => store.selectFrom('processes').selectAll().where('id', '=', id).executeTakeFirstOrThrow();
   return {
@@ -84,7 +90,14 @@ export async function startProfile(): Promise<TestProfile> {
     },
     async [Symbol.asyncDispose]() {
       await profile[Symbol.asyncDispose]();
+      await database?.[Symbol.asyncDispose]();
       await rm(directory, { recursive: true, force: true });
     },
   };
+}
+
+async function useDatabase(home: string, url: string): Promise<void> {
+  const location = locateProfile({ home }, {});
+  await ensureProfile(location);
+  await writeProfileSettings(location, { store: url });
 }

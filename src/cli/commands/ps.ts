@@ -84,7 +84,7 @@ async function select<Name extends keyof ProcessRow>(
   }
   if (filter.label !== undefined) {
     const escaped = filter.label.replace(/[\\%_]/g, (character) => `\\${character}`);
-    query = query.where(sql<boolean>`label like ${`%${escaped}%`} escape '\\'`);
+    query = query.where(sql<boolean>`lower(label) like lower(${`%${escaped}%`}) escape '\\'`);
   }
   if (filter.limit !== undefined) query = query.limit(filter.limit);
   const rows = await query.select(columns).execute();

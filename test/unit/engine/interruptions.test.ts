@@ -2,6 +2,7 @@ import { sql } from 'kysely';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { Engine } from '../../../src/engine/engine.js';
 import { pause, play, requestKill } from '../../../src/engine/intents.js';
+import { isPostgres } from '../../../src/store/store.js';
 import type { ComputerRow, ProcessRow } from '../../../src/store/tables.js';
 import { startProfile, type TestProfile } from '../../rigs/profile.js';
 import { until } from '../../rigs/until.js';
@@ -91,12 +92,25 @@ describe('a pause', () => {
   });
 });
 
+/** From now on the database has no space for processes that come to this stage. */
+async function fillDisk(stage: string): Promise<void> {
+  const when = sql`before update of stage on processes`;
+  const comes = sql`new.stage = ${sql.lit(stage)}`;
+  if (!isPostgres(store())) {
+    await sql`create trigger no_space ${when} when ${comes}
+      begin select raise(abort, 'database or disk is full'); end`.execute(store());
+    return;
+  }
+  await sql`create function fail() returns trigger language plpgsql as
+    $$ begin raise exception 'no space' using errcode = 'disk_full'; end $$`.execute(store());
+  await sql`create trigger no_space ${when} for each row when (${comes}) execute function fail()`.execute(store());
+}
+
 describe('a step whose outcome cannot be saved', () => {
   it.each(['submit', 'update'])(
     'is not gone on from: nothing happens after the commit that leads to %s, and it is made up for later (D7)',
     async (stage) => {
-      await sql`create trigger full before update of stage on processes when new.stage = ${sql.lit(stage)}
-        begin select raise(abort, 'database or disk is full'); end`.execute(store());
+      await fillDisk(stage);
       drive();
       const failed = await until(
         async () => {
@@ -111,7 +125,9 @@ describe('a step whose outcome cannot be saved', () => {
       expect(failed.due_at).toBeGreaterThan(Date.now());
       expect(cluster().count('fake-submit')).toBe(stage === 'submit' ? 0 : 1);
 
-      await sql`drop trigger full`.execute(store());
+      await (isPostgres(store()) ? sql`drop trigger no_space on processes` : sql`drop trigger no_space`).execute(
+        store(),
+      );
       cluster().intercept = (script) => {
         if (script.startsWith('fake-list')) cluster().finishAll();
         return undefined;

@@ -174,14 +174,19 @@ describe('the limits of a computer', () => {
   });
 
   it('let labels take turns, whoever came first with how many', async () => {
-    await setLimits({ maxQueued: 1 });
+    // One at a time, so that the first comes first.
+    await setLimits({ maxQueued: 1, maxChannels: 1 });
     await submit(4, 'many');
     await submit(2, 'few');
+    const waiting = { isUploaded: false };
     cluster().intercept = (script) => {
-      if (script.startsWith('fake-list')) cluster().finishAll();
+      if (script.startsWith('fake-list') && waiting.isUploaded) cluster().finishAll();
       return undefined;
     };
     drive();
+    const uploading = () => store().selectFrom('processes').select('id').where('stage', '=', 'upload').execute();
+    await until(async () => (await uploading()).length === 0, { what: 'that all can be submitted', ...look });
+    waiting.isUploaded = true;
     await until(async () => (await ended()) === 6, { what: 'all ends', ...look });
     const order = await store()
       .selectFrom('submissions')

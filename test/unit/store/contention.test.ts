@@ -1,25 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { sql } from 'kysely';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { Store, StoreTransaction } from '../../../src/store/store.js';
+import type { Store } from '../../../src/store/store.js';
 import { type TemporaryStore, temporaryStore } from './temporary-store.js';
-
-describe('a database without space', () => {
-  it('is a passing failure of this machine, and works again once there is space', async () => {
-    await using rig = await temporaryStore();
-    const { store } = rig;
-    const grow = (db: Store | StoreTransaction = store) =>
-      db
-        .insertInto('cursors')
-        .values({ name: 'x'.repeat(100_000), position: 1 })
-        .execute();
-    await sql`pragma max_page_count = 40`.execute(store);
-    await expect(grow()).rejects.toMatchObject({ code: 'store-failed', transient: true });
-    await expect(store.transaction().execute(grow)).rejects.toMatchObject({ code: 'store-failed', transient: true });
-    await sql`pragma max_page_count = 100000`.execute(store);
-    await grow();
-  });
-});
 
 describe('two connections to one database', () => {
   let rig: TemporaryStore;
