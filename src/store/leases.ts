@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { readFileSync, readlinkSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { WherryError } from '../errors.js';
 import { GroupCommit } from './group-commit.js';
@@ -30,7 +30,7 @@ export async function claimLease(
     expires_at: now + duration,
     host: hostname(),
     pid: process.pid,
-    pid_started: startTimeOf(process.pid) ?? '',
+    pid_started: myIdentity(),
   };
   const current = await store.selectFrom('leases').selectAll().where('name', '=', name).executeTakeFirst();
   if (current === undefined) {
@@ -135,9 +135,32 @@ export async function livingLeases(store: Store, prefix: string, now: number): P
   return rows.filter((row) => !isDead(row));
 }
 
-/** Certain only for processes of this host; a reused pid has another start time. */
-function isDead(lease: LeaseRow): boolean {
-  return lease.host === hostname() && lease.pid_started !== '' && startTimeOf(lease.pid) !== lease.pid_started;
+/**
+ * Certain only for processes of this host that we can see: two containers may have the same host name, and the pid of
+ * one means nothing in the other. A reused pid has another start time.
+ */
+function isDead({ host, pid, pid_started }: LeaseRow): boolean {
+  const [, startTime, namespace] = /^([^:]*:[^:]*)(?::(.*))?$/.exec(pid_started) ?? [];
+  if (host !== hostname() || startTime === undefined) return false;
+  // Written by an older version, a lease names no namespace.
+  if (namespace !== undefined && namespace !== pidNamespace()) return false;
+  return startTimeOf(pid) !== startTime;
+}
+
+/** Tells this process from all others with its pid: when it was started, and in whose sight. '' where that is unknown. */
+function myIdentity(): string {
+  const startTime = startTimeOf(process.pid);
+  const namespace = pidNamespace();
+  return startTime === undefined || namespace === undefined ? '' : `${startTime}:${namespace}`;
+}
+
+/** Those with the same one see each other under the same pids, see pid_namespaces(7). */
+function pidNamespace(): string | undefined {
+  try {
+    return readlinkSync('/proc/self/ns/pid');
+  } catch {
+    return undefined;
+  }
 }
 
 /** Start time of a process in ticks since boot with the boot's id, from proc(5); undefined when it does not run. */

@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readFileSync } from 'node:fs';
+import { readFileSync, readlinkSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { claimLease, fenced, leaseHolder, releaseLease, renewLease } from '../../../src/store/leases.js';
@@ -143,6 +143,21 @@ describe('a lease', () => {
       expect(await leaseHolder(store, 'computer:1', 1)).toBeUndefined();
       expect(await claimed('b', 1)).toMatchObject({ owner: 'b', epoch: 2 });
       await expect(write(old)).rejects.toMatchObject({ code: 'lease-lost' });
+    });
+
+    it('of another pid namespace is left until it runs out: what runs here under its pid is somebody else', async () => {
+      const { pid, started, end } = await sleeper();
+      const namespace = readlinkSync('/proc/self/ns/pid');
+      await heldBy({ pid, pid_started: `${started}:pid:[1]` });
+      await end();
+      expect(await claimLease(store, 'computer:1', 'b', 1, 100)).toBeUndefined();
+      expect(await leaseHolder(store, 'computer:1', 1)).toMatchObject({ pid });
+      await store
+        .updateTable('leases')
+        .set({ pid_started: `${started}:${namespace}` })
+        .execute();
+      expect(await claimed('b', 1)).toMatchObject({ epoch: 2 });
+      expect(await row()).toMatchObject({ pid: process.pid, pid_started: expect.stringContaining(`:${namespace}`) });
     });
 
     it('is taken over when its pid belongs to a younger process or to one before a reboot', async () => {
