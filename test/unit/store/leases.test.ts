@@ -166,7 +166,7 @@ describe('a lease', () => {
       expect(await claimed('b', 1)).toMatchObject({ epoch: 2 });
       await store
         .updateTable('leases')
-        .set({ pid, pid_started: `other-boot:${started}` })
+        .set({ pid, pid_started: `other-${started}` })
         .execute();
       expect(await claimed('c', 1)).toMatchObject({ epoch: 3 });
     });
