@@ -1,0 +1,42 @@
+import { messageOf, WherryError } from '../../errors.js';
+import type { Json } from '../communicator.js';
+import { type Failure, failureOf } from '../failure.js';
+
+export const noBody: Buffer = Buffer.alloc(0);
+
+/** Errors: `message-refused` for what JSON cannot say. */
+export function encodeBody(value: unknown): Buffer {
+  if (value === undefined) return encodeBody(null);
+  let text: string | undefined;
+  try {
+    text = JSON.stringify(value);
+  } catch (error) {
+    throw new WherryError('message-refused', `a body cannot be sent: ${messageOf(error)}`, { cause: error });
+  }
+  if (text === undefined) throw new WherryError('message-refused', `a ${typeof value} cannot be sent as a body`);
+  return Buffer.from(text);
+}
+
+/** Errors: `message-refused` for what is no JSON. */
+export function decodeBody(bytes: Uint8Array): Json {
+  try {
+    return bytes.length === 0 ? null : (JSON.parse(Buffer.from(bytes).toString('utf8')) as Json);
+  } catch (error) {
+    throw new WherryError('message-refused', `the body of a message cannot be read: ${messageOf(error)}`, {
+      cause: error,
+    });
+  }
+}
+
+/** Characters of a reason or an error's message: what is longer is no message any more. */
+const longestText = 1_500;
+
+export function boundedText(text: string): string {
+  return text.length <= longestText ? text : `${text.slice(0, longestText)} …`;
+}
+
+/** An error in words that fit into a frame. */
+export function boundedFailure(error: unknown): Failure {
+  const { code, message, hint, transient } = failureOf(error);
+  return { code, message: boundedText(message), transient, ...(hint === undefined ? {} : { hint: boundedText(hint) }) };
+}
