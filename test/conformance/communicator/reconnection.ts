@@ -54,9 +54,13 @@ export function reconnectionConformance(openWorld: OpenWorld, abilities: Abiliti
         await steady.broadcast('news.all', { body: round });
         await until(() => heard.includes(round), { what: 'broadcasts are heard again', timeout: ample });
         await steady.sendTask('work', round);
-        await using task = await intake.next();
-        expect(task).toMatchObject({ body: round, attempt: 1 });
-        await task.accept();
+        // The last one may come again: nobody knows whether its acceptance got through before the connection broke.
+        for (let body: Json = null; body !== round; ) {
+          await using task = await intake.next();
+          body = task.body;
+          expect([round - 1, round]).toContain(body);
+          await task.accept();
+        }
       }
       expect(heard).toEqual([0, 1, 2]);
     });

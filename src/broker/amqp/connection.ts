@@ -1,0 +1,316 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { type Channel, type ChannelModel, type ConfirmChannel, connect, type RecoveringChannelModel } from 'amqplib';
+import { messageOf, type WherryError } from '../../errors.js';
+import { Expectation, type Limits } from '../expectation.js';
+import {
+  checkServer,
+  closedError,
+  connectionTrouble,
+  lostError,
+  operationTrouble,
+  unavailableError,
+} from './troubles.js';
+import type { BrokerAddress } from './url.js';
+
+/** Something that has channels, queues or consumers of its own on every new connection. */
+export interface Part {
+  /** Makes them. What this throws makes the connection fail. */
+  attach(link: Link): Promise<void>;
+  /** They are gone. */
+  detach(error: WherryError): void;
+  /** What is to be said before an orderly end; it is not waited for long. */
+  farewell?(): Promise<void>;
+}
+
+export interface ConnectionOptions {
+  readonly address: BrokerAddress;
+  /** Seconds. */
+  readonly heartbeat: number;
+  /** Milliseconds for one attempt to connect, and for whatever has no patience of its own. */
+  readonly patience: number;
+  readonly waitForBroker: boolean;
+  readonly onProblem: (error: unknown) => void;
+}
+
+/** Milliseconds that an orderly end may take; a broker that hangs does not keep us longer. */
+const longestGoodbye = 500;
+
+/** One connection, from its set-up to the moment when it breaks. */
+export class Link {
+  readonly #model: ChannelModel;
+  readonly #channels = new Set<Channel>();
+  #ended = false;
+  /** What has been made on this connection and need not be made again. */
+  readonly known = new Set<string>();
+
+  constructor(model: ChannelModel) {
+    this.#model = model;
+  }
+
+  get ended(): boolean {
+    return this.#ended;
+  }
+
+  end(): void {
+    this.#ended = true;
+  }
+
+  async channel(): Promise<Channel> {
+    return this.#keep(await this.#model.createChannel());
+  }
+
+  async confirmChannel(): Promise<ConfirmChannel> {
+    return this.#keep(await this.#model.createConfirmChannel());
+  }
+
+  /** Does something on a channel of its own, which the broker closes when it refuses. */
+  async briefly<T>(work: (channel: Channel) => Promise<T>): Promise<T> {
+    try {
+      const channel = await this.#model.createChannel();
+      channel.on('error', () => undefined);
+      const result = await work(channel);
+      await channel.close();
+      return result;
+    } catch (error) {
+      throw this.#ended ? lostError(error) : operationTrouble(error);
+    }
+  }
+
+  /** Ends a channel once everything that was said on it has arrived. */
+  async release(channel: Channel): Promise<void> {
+    if (!this.#channels.delete(channel)) return;
+    await channel.close();
+  }
+
+  async goodbye(): Promise<void> {
+    await Promise.all([...this.#channels].map((channel) => this.release(channel)));
+  }
+
+  /** A lasting channel that the broker closes takes everything with it: connecting again makes all of it anew. */
+  #keep<Kind extends Channel>(channel: Kind): Kind {
+    this.#channels.add(channel);
+    channel.on('error', () => undefined);
+    channel.on('handler-error', () => undefined);
+    channel.on('close', () => {
+      if (!this.#channels.delete(channel) || this.#ended) return;
+      this.#model.close().catch(() => undefined);
+    });
+    return channel;
+  }
+}
+
+/** The connection to a broker, which comes again by itself whenever it breaks. */
+export class Connection {
+  readonly #options: ConnectionOptions;
+  readonly #parts: readonly Part[];
+  readonly #recovering: RecoveringChannelModel;
+  /** Destroys the socket, whatever state it is in. */
+  readonly #socketEnd: AbortController;
+  readonly #uses = new Set<Expectation<unknown>>();
+  readonly #waiting = new Set<(link: Link) => void>();
+  readonly #reconnectionListeners = new Set<() => void>();
+  #latest: Link | undefined;
+  #link: Link | undefined;
+  #connectedBefore = false;
+  #lastProblem = '';
+  #closing: Promise<void> | undefined;
+
+  private constructor(
+    options: ConnectionOptions,
+    parts: readonly Part[],
+    recovering: RecoveringChannelModel,
+    end: AbortController,
+  ) {
+    this.#options = options;
+    this.#parts = parts;
+    this.#recovering = recovering;
+    this.#socketEnd = end;
+  }
+
+  /** Errors: `broker-unavailable` with the reason, unless it waits for the broker. */
+  static async open(options: ConnectionOptions, parts: readonly Part[]): Promise<Connection> {
+    const { address, heartbeat, patience, waitForBroker } = options;
+    const socketEnd = new AbortController();
+    const recovering: RecoveringChannelModel = await connect(
+      { ...address.connect, heartbeat },
+      {
+        ...address.tls,
+        noDelay: true,
+        timeout: patience,
+        clientProperties: { product: 'wherry', connection_name: `wherry, process ${process.pid}` },
+        recovery: {
+          initialDelay: 100,
+          maxDelay: 10_000,
+          initialMaxRetries: waitForBroker ? Number.POSITIVE_INFINITY : 0,
+          waitForConnect: false,
+          setup: (model: ChannelModel): Promise<void> => connection.#setUp(model),
+        },
+        // Node's sockets take a signal, though amqplib does not say so.
+        ...({ signal: socketEnd.signal } as object),
+      },
+    );
+    const connection: Connection = new Connection(options, parts, recovering, socketEnd);
+    connection.#watch();
+    if (!waitForBroker) await connection.#connectOnce();
+    return connection;
+  }
+
+  get connected(): boolean {
+    return this.#link !== undefined;
+  }
+
+  get closed(): boolean {
+    return this.#closing !== undefined;
+  }
+
+  /** When something without patience of its own is given up. */
+  limits(signal?: AbortSignal): Limits {
+    return { until: performance.now() + this.#options.patience, signal };
+  }
+
+  /** Does something on the connection, as soon as there is one. */
+  async use<T>(limits: Limits, work: (link: Link) => Promise<T>): Promise<T> {
+    if (this.closed) throw closedError();
+    const use = new Expectation<T>(limits, unavailableError);
+    this.#uses.add(use as Expectation<unknown>);
+    const begin = (link: Link) => {
+      if (use.settled) return;
+      work(link).then(
+        (result) => use.resolve(result),
+        (error) => use.reject(link.ended && !this.closed ? lostError(error) : error),
+      );
+    };
+    if (this.#link === undefined) this.#waiting.add(begin);
+    else begin(this.#link);
+    try {
+      return await use.promise;
+    } finally {
+      this.#uses.delete(use as Expectation<unknown>);
+      this.#waiting.delete(begin);
+    }
+  }
+
+  onReconnected(listener: () => void): Disposable {
+    const entry = () => listener();
+    this.#reconnectionListeners.add(entry);
+    return { [Symbol.dispose]: () => void this.#reconnectionListeners.delete(entry) };
+  }
+
+  /** Tells whoever may want to know; what they throw is their own affair. */
+  report(problem: unknown): void {
+    try {
+      this.#options.onProblem(problem);
+    } catch {
+      // There is nobody left to tell.
+    }
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
+    const link = this.#link;
+    this.#link = undefined;
+    for (const use of this.#uses) use.reject(closedError());
+    const goodbye = async () => {
+      await Promise.all(this.#parts.map((part) => part.farewell?.()));
+      // What the end of waiting made others say gets out before the channels end.
+      await new Promise((resolve) => setImmediate(resolve));
+      await link?.goodbye();
+      await this.#recovering.close();
+    };
+    const patience = new AbortController();
+    const orderly = link === undefined ? Promise.resolve() : goodbye().catch(() => undefined);
+    await Promise.race([orderly, delay(longestGoodbye, undefined, { signal: patience.signal }).catch(() => undefined)]);
+    patience.abort();
+    this.#recovering.close().catch(() => undefined);
+    this.#socketEnd.abort();
+    this.#lose(link, closedError());
+  }
+
+  async #connectOnce(): Promise<void> {
+    const { patience } = this.#options;
+    const first = new Expectation<void>({ until: performance.now() + patience }, () =>
+      connectionTrouble(new Error('connect ETIMEDOUT'), this.#options.address.shown),
+    );
+    this.#recovering.waitForConnect().then(
+      () => first.resolve(),
+      (error) => first.reject(connectionTrouble(error, this.#options.address.shown)),
+    );
+    try {
+      await first.promise;
+    } catch (error) {
+      await this.close();
+      throw error;
+    }
+  }
+
+  /** Everything that the parts need is made before anybody hears of the connection. */
+  async #setUp(model: ChannelModel): Promise<void> {
+    const link = new Link(model);
+    this.#latest = link;
+    model.on('error', () => undefined);
+    model.on('handler-error', (error) => this.report(error));
+    model.on('close', (error) => this.#lose(link, lostError(error)));
+    checkServer(model.connection.serverProperties, this.#options.address.shown);
+    try {
+      for (const part of this.#parts) await part.attach(link);
+    } catch (error) {
+      const trouble = link.ended ? lostError(error) : operationTrouble(error);
+      this.#lose(link, trouble);
+      throw trouble;
+    }
+  }
+
+  #watch(): void {
+    const recovering = this.#recovering;
+    recovering.on('error', () => undefined);
+    recovering.on('handler-error', (error) => this.report(error));
+    recovering.on('connect', (model) => this.#connected(model));
+    recovering.on('connect-failed', (error) => this.#failed(error));
+  }
+
+  #connected(model: ChannelModel): void {
+    const link = this.#latest;
+    if (link === undefined || this.closed) return;
+    if (link.ended) {
+      // It broke before amqplib listened to it, and would stay dead for ever.
+      model.emit('close', new Error('the connection broke while it was set up'));
+      return;
+    }
+    this.#link = link;
+    this.#lastProblem = '';
+    for (const begin of [...this.#waiting]) begin(link);
+    this.#waiting.clear();
+    const again = this.#connectedBefore || this.#options.waitForBroker;
+    this.#connectedBefore = true;
+    if (again) for (const listener of [...this.#reconnectionListeners]) this.#tell(listener);
+  }
+
+  #tell(listener: () => void): void {
+    try {
+      listener();
+    } catch (error) {
+      this.report(error);
+    }
+  }
+
+  /** An attempt to connect failed: told once, however often it is tried. */
+  #failed(error: unknown): void {
+    if (this.closed || (!this.#connectedBefore && !this.#options.waitForBroker)) return;
+    const trouble = connectionTrouble(error, this.#options.address.shown);
+    if (messageOf(trouble) === this.#lastProblem) return;
+    this.#lastProblem = messageOf(trouble);
+    this.report(trouble);
+  }
+
+  #lose(link: Link | undefined, error: WherryError): void {
+    if (link === undefined || link.ended) return;
+    link.end();
+    if (this.#link === link) this.#link = undefined;
+    for (const part of this.#parts) part.detach(this.closed ? closedError() : error);
+    if (!this.closed && this.#connectedBefore) this.report(error);
+  }
+}
