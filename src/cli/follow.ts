@@ -1,5 +1,6 @@
 import { releaseCommand } from '../engine/computer-unavailable.js';
 import type { News } from '../engine/control/news.js';
+import { Wakeable } from '../engine/control/wakeable.js';
 import { driverOf } from '../engine/driver-of.js';
 import type { Profile } from '../engine/profile.js';
 import { computerNames, type ProcessSummary, summaryColumns, summaryOf } from '../engine/views.js';
@@ -87,7 +88,11 @@ export async function sayIfUndriven(
 }
 
 /** Looks every so often, and when there is news, until `enough` says so or the signal comes. Drives nothing. */
-export async function watchUntil(news: News, signal: AbortSignal, enough: () => Promise<boolean>): Promise<void> {
+export async function watchUntil(
+  signal: AbortSignal,
+  enough: () => Promise<boolean>,
+  news: Pick<News, 'wait'> = new Wakeable(),
+): Promise<void> {
   let pause = 50;
   while (!signal.aborted && !(await enough())) {
     await news.wait(pause, signal);

@@ -3,8 +3,7 @@ import { basename } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { socketAddress } from '../broker/socket-address.js';
 import type { ProfileLocation } from '../config/home.js';
-import type { ComputerTask } from '../engine/computer-task.js';
-import { type ErrorCode, messageOf, WherryError } from '../errors.js';
+import { messageOf, WherryError } from '../errors.js';
 import { type Holder, isAlive, livingHolder } from './holder.js';
 import { type DaemonReply, type DaemonRequest, type DaemonStatus, mostWorkers, type Reloaded } from './messages.js';
 import { daemonPlaces } from './places.js';
@@ -12,9 +11,6 @@ import { stopRest, stopTimeout } from './stop-timeout.js';
 
 /** Milliseconds that a daemon has for a short answer. */
 const patience = 5_000;
-
-/** Milliseconds for a task; large files take long. Ctrl-C ends it before. */
-const taskPatience = 6 * 3_600_000;
 
 /** Milliseconds for all workers to be replaced; each takes a minute at most, and hardly ever more than some seconds. */
 const reloadPatience = (mostWorkers + 1) * 60_000;
@@ -49,24 +45,6 @@ export async function reloadDaemon(
   const reply = await ask(location, { command: 'reload' }, reloadPatience, signal);
   if (reply === undefined || !('reloaded' in reply)) throw notRunning();
   return reply.reloaded;
-}
-
-/**
- * Has a worker carry out a task on a computer that it holds.
- * Errors: those of the task; `aborted` when the signal comes.
- * @returns undefined when no daemon runs, or the program with this pid is no worker of it
- */
-export async function askWorker(
-  location: Pick<ProfileLocation, 'directory'>,
-  order: { readonly pid: number; readonly computerId: number; readonly task: ComputerTask },
-  signal: AbortSignal,
-): Promise<{ readonly result: unknown } | undefined> {
-  const reply = await ask(location, { command: 'computer', ...order }, taskPatience, signal);
-  if (reply === undefined || 'result' in reply) return reply;
-  if (!('failure' in reply)) return undefined;
-  const { code, message, hint, transient } = reply.failure;
-  if (code === 'daemon-not-running') return undefined;
-  throw new WherryError(code as ErrorCode, message, { transient, ...(hint === undefined ? {} : { hint }) });
 }
 
 /** How a daemon was stopped. */

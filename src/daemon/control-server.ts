@@ -9,25 +9,14 @@ import { type DaemonReply, type DaemonRequest, mostWorkers } from './messages.js
 /** Bytes of a request, and milliseconds in which it must have come. */
 const bounds = { request: 65_536, patience: 5_000 } as const;
 
-const inside = z
-  .string()
-  .refine((path) => !path.startsWith('/') && !path.split('/').includes('..'), 'leads out of the directory');
-const taskSchema = z.discriminatedUnion('kind', [
-  z.object({ kind: z.literal('test') }),
-  z.object({ kind: z.literal('list'), processId: z.int() }),
-  z.object({ kind: z.literal('read'), processId: z.int(), path: inside, target: z.string() }),
-  z.object({ kind: z.literal('fetch'), processId: z.int(), path: inside.nullable(), target: z.string() }),
-]);
-
 const requestSchema = z.discriminatedUnion('command', [
   z.object({ command: z.literal('status') }),
   z.object({ command: z.literal('scale'), workers: z.int().min(0).max(mostWorkers) }),
   z.object({ command: z.literal('reload') }),
   z.object({ command: z.literal('stop'), timeout: z.number().min(0).max(86_400_000).optional() }),
-  z.object({ command: z.literal('computer'), pid: z.int(), computerId: z.int(), task: taskSchema }),
 ]);
 
-type Answer = (request: DaemonRequest, signal: AbortSignal) => Promise<DaemonReply>;
+type Answer = (request: DaemonRequest) => Promise<DaemonReply>;
 
 /** A socket that answers requests. */
 export interface ControlServer {
@@ -69,18 +58,16 @@ export async function startControlServer(
 
 async function serve(socket: Socket, answer: Answer): Promise<void> {
   // A client that went away needs no answer.
-  const left = new AbortController();
   socket.on('error', () => socket.destroy());
-  socket.once('close', () => left.abort());
-  const reply = await replyTo(socket, answer, left.signal);
+  const reply = await replyTo(socket, answer);
   socket.end(`${JSON.stringify(reply)}\n`);
 }
 
-async function replyTo(socket: Socket, answer: Answer, signal: AbortSignal): Promise<DaemonReply> {
+async function replyTo(socket: Socket, answer: Answer): Promise<DaemonReply> {
   try {
     const request = requestSchema.safeParse(JSON.parse(await readLine(socket)));
     if (!request.success) return { error: 'this daemon does not know such a request' };
-    return await answer(request.data, signal);
+    return await answer(request.data);
   } catch (error) {
     return { error: messageOf(error) };
   }

@@ -4,11 +4,12 @@ import { fileURLToPath } from 'node:url';
 import { takeLock } from '../broker/lock.js';
 import type { DaemonSettings } from '../config/daemon-settings.js';
 import { ensureProfile, type ProfileLocation } from '../config/home.js';
-import { openProfile } from '../engine/profile.js';
+import { openCommunicator } from '../engine/control/open-communicator.js';
+import { openProfile, profileSettings } from '../engine/profile.js';
 import { messageOf, WherryError } from '../errors.js';
 import { type ControlServer, startControlServer } from './control-server.js';
 import { recordHolder } from './holder.js';
-import { RotatingLog } from './log.js';
+import { type Log, RotatingLog } from './log.js';
 import type { DaemonReply, DaemonRequest, DaemonStatus, FromDaemon } from './messages.js';
 import { daemonPlaces } from './places.js';
 import { programCode } from './program-code.js';
@@ -34,6 +35,7 @@ export interface DaemonOptions {
  */
 export async function runDaemon(location: ProfileLocation, options: DaemonOptions): Promise<void> {
   await ensureProfile(location);
+  const settings = options.settings ?? (await profileSettings(location)).daemon ?? {};
   const places = daemonPlaces(location);
   const lock = takeLock(places.lockFile, 'daemon-failed');
   if (lock === undefined) {
@@ -46,7 +48,6 @@ export async function runDaemon(location: ProfileLocation, options: DaemonOption
   const startedAt = new Date().toISOString();
   const { version, code } = programCode();
   log.write({ level: 'info', message: `daemon started: version ${version}, code ${code}`, pid: process.pid });
-  const { settings = {} } = options;
   const hook = settings.onStatus && new StatusHook({ command: settings.onStatus, log: log.write, describe });
   const supervisor = new Supervisor({
     ...{ log: log.write, settings, fork: () => forkWorker(location) },
@@ -63,14 +64,14 @@ export async function runDaemon(location: ProfileLocation, options: DaemonOption
   }
   using _signals = onSignals(signalOrders(supervisor, stopping), watchTerminal());
   let server: ControlServer | undefined;
+  let hub: AsyncDisposable | undefined;
   let failure: unknown;
   try {
-    server = await startControlServer(location.directory, places.socketFile, (request, signal) =>
-      answer(request, supervisor, status, stopping, signal),
+    server = await startControlServer(location.directory, places.socketFile, (request) =>
+      answer(request, supervisor, status, stopping),
     );
     hook?.tell({ type: 'daemon-started' });
-    // Workers that opened a new store at the same time would meet in the making of it.
-    await (await openProfile(location))[Symbol.asyncDispose]();
+    hub = await openHub(location, log.write);
     if (!stopping.isGiven) supervisor.scale(options.workers);
     await Promise.race([supervisor.ready(), stopping.given]);
     tellStarter(stopping.isGiven ? stoppedEarly : { type: 'ready', status: status() });
@@ -82,6 +83,7 @@ export async function runDaemon(location: ProfileLocation, options: DaemonOption
   hook?.tell({ type: 'daemon-stopping' });
   const killed = await supervisor.stop(stopping.timeout);
   await hook?.close(stopRest.hook);
+  await hub?.[Symbol.asyncDispose]();
   server?.close();
   log.write({ level: 'info', message: 'daemon ended', pid: process.pid });
   holder[Symbol.dispose]();
@@ -108,7 +110,6 @@ async function answer(
   supervisor: Supervisor,
   status: () => DaemonStatus,
   stopping: StopOrder,
-  signal: AbortSignal,
 ): Promise<DaemonReply> {
   switch (request.command) {
     case 'status':
@@ -116,12 +117,6 @@ async function answer(
     case 'scale':
       supervisor.scale(request.workers);
       return { status: status() };
-    case 'computer': {
-      const tasks = supervisor.tasksOf(request.pid);
-      return tasks === undefined
-        ? { failure: { code: 'daemon-not-running', message: 'that is no worker of this daemon', transient: false } }
-        : tasks.give(request, signal);
-    }
     case 'reload':
       return { reloaded: await supervisor.reload() };
     case 'stop':
@@ -141,6 +136,17 @@ function signalOrders(supervisor: Supervisor, stopping: StopOrder): SignalOrders
     // How it went stands in the log.
     reload: () => void supervisor.reload().catch(() => undefined),
   };
+}
+
+/**
+ * Opens the store once before the workers do, who would meet in the making of a new one, and has the programs of this
+ * host speak to each other through this one: it lives longer than they, and is never busy. RabbitMQ needs no such.
+ */
+async function openHub(location: ProfileLocation, log: Log): Promise<AsyncDisposable | undefined> {
+  await using profile = await openProfile(location);
+  if (profile.settings.broker !== undefined) return undefined;
+  const onProblem = (error: unknown) => log({ level: 'warning', message: messageOf(error), pid: process.pid });
+  return openCommunicator(profile, { preferred: true, onProblem });
 }
 
 function forkWorker({ home, profile }: ProfileLocation) {

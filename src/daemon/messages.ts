@@ -1,20 +1,7 @@
-import type { ComputerTask } from '../engine/computer-task.js';
-
 /** What a worker tells its supervisor over their channel. */
 export type FromWorker =
   | { readonly type: 'ready'; readonly code: string }
-  | ({ readonly type: 'heartbeat' } & Heartbeat)
-  | { readonly type: 'outcome'; readonly id: number; readonly outcome: TaskOutcome };
-
-/** What came of a task that a worker was given; a failure is a WherryError in words. */
-export type TaskOutcome = { readonly result: unknown } | { readonly failure: TaskFailure };
-
-export interface TaskFailure {
-  readonly code: string;
-  readonly message: string;
-  readonly hint?: string | undefined;
-  readonly transient: boolean;
-}
+  | ({ readonly type: 'heartbeat' } & Heartbeat);
 
 /** How a worker is, by its own account. */
 export interface Heartbeat {
@@ -38,11 +25,7 @@ export type ToWorker =
   /** End; it is killed after `timeout` milliseconds. A later word counts instead of an earlier one. */
   | { readonly type: 'drain'; readonly timeout: number }
   /** So many workers share the computers. */
-  | { readonly type: 'workers'; readonly count: number }
-  /** Carry this out on the connection of a computer that you hold. */
-  | { readonly type: 'task'; readonly id: number; readonly computerId: number; readonly task: ComputerTask }
-  /** Nobody waits for the outcome of this task any more. */
-  | { readonly type: 'cancel'; readonly id: number };
+  | { readonly type: 'workers'; readonly count: number };
 
 /** How a worker ended. Times are ISO 8601. */
 export interface WorkerEnd {
@@ -174,16 +157,13 @@ export type DaemonRequest =
   /** Replaces all workers, one after another. */
   | { readonly command: 'reload' }
   /** In `timeout` milliseconds; as the daemon's settings say when absent. */
-  | { readonly command: 'stop'; readonly timeout?: number | undefined }
-  /** To be carried out by the worker with this pid, which holds the computer; given up when the client goes away. */
-  | { readonly command: 'computer'; readonly pid: number; readonly computerId: number; readonly task: ComputerTask };
+  | { readonly command: 'stop'; readonly timeout?: number | undefined };
 
 /** The answer to each; `stop` is answered when everything has ended and the profile is free, `reload` when it is over. */
 export type DaemonReply =
   | { readonly status: DaemonStatus }
   | { readonly reloaded: Reloaded }
   | { readonly stopped: true; readonly killed: number }
-  | TaskOutcome
   | { readonly error: string };
 
 /** What a daemon tells the program that started it. */

@@ -6,7 +6,6 @@ import type { Log } from './log.js';
 import type { DaemonEvent, Reloaded, SupervisorStatus } from './messages.js';
 import { Replacements } from './replacements.js';
 import { restartPause, restartTiming } from './restart-policy.js';
-import type { TaskDesk } from './task-desk.js';
 import { Wear } from './wear.js';
 import { type PlaceTiming, type PlaceTools, WorkerPlace } from './worker-place.js';
 
@@ -145,11 +144,6 @@ export class Supervisor {
     clearInterval(this.#watch);
     for (const place of this.#running()) place.giveUp();
     return asked.filter(({ killed }) => killed).length;
-  }
-
-  /** The tasks of the worker with this pid; undefined when it is none of ours. */
-  tasksOf(pid: number): TaskDesk | undefined {
-    return [...this.#places.values()].find((place) => place.pid === pid)?.tasks;
   }
 
   /** Gives all workers so many milliseconds to end, or less where somebody has said so before. */

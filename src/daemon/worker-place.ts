@@ -5,7 +5,6 @@ import type { Log, LogEntry } from './log.js';
 import type { DaemonEvent, FromWorker, Heartbeat, ToWorker, WorkerEnd, WorkerStatus } from './messages.js';
 import { earlyEnds, type RestartTiming } from './restart-policy.js';
 import { stopRest } from './stop-timeout.js';
-import { TaskDesk } from './task-desk.js';
 import type { Wear, WearVerdict } from './wear.js';
 
 /** Milliseconds. */
@@ -54,7 +53,6 @@ export class WorkerPlace {
   #drainUntil = Number.POSITIVE_INFINITY;
   /** When a worker that was killed must have ended. */
   #goneBy = Number.POSITIVE_INFINITY;
-  readonly tasks = new TaskDesk((message) => this.tell(message));
 
   constructor(number: number, tools: PlaceTools) {
     this.number = number;
@@ -260,8 +258,6 @@ export class WorkerPlace {
       const { type: _, ...heartbeat } = message;
       this.#heartbeat = heartbeat;
       this.#wear?.weigh(heartbeat.memory);
-    } else if (message.type === 'outcome') {
-      this.tasks.hear(message.id, message.outcome);
     } else if (this.#state === 'starting') {
       this.#state = 'ready';
       this.#readyAt = this.#heard;
@@ -294,7 +290,6 @@ export class WorkerPlace {
     this.#child = this.#readyAt = undefined;
     this.#heartbeat = null;
     this.#state = 'waiting';
-    this.tasks.close();
     this.#tools.tell({ type: 'worker-ended', worker: this.number, asked, reason: this.#lastEnd.reason });
     this.#tools.changed(this);
   }

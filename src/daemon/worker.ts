@@ -3,14 +3,14 @@
  * supervisor is gone, or when it cannot go on.
  */
 import process from 'node:process';
-import { Engine } from '../engine/engine.js';
+import { Driver } from '../engine/control/driver.js';
+import type { Engine } from '../engine/engine.js';
 import { openProfile } from '../engine/profile.js';
 import { messageOf, WherryError } from '../errors.js';
 import type { FromWorker, ToWorker } from './messages.js';
 import { programCode } from './program-code.js';
 import { stopTimeout } from './stop-timeout.js';
 import { VitalSigns } from './vital-signs.js';
-import { WorkerTasks } from './worker-tasks.js';
 
 /** Milliseconds. Without a supervisor nobody else ends a worker whose steps hang. */
 const timing = { heartbeat: 1_000, orphanEnd: 5_000 } as const;
@@ -22,7 +22,6 @@ const stop = new AbortController();
 /** What is in progress is stopped. */
 const hurry = new AbortController();
 let workers = Number.POSITIVE_INFINITY;
-let tasks: WorkerTasks | undefined;
 let hurryTimer: NodeJS.Timeout | undefined;
 let hurryAt = Number.POSITIVE_INFINITY;
 
@@ -53,12 +52,22 @@ function beat(engine: Engine): void {
 
 async function work(home: string | undefined, profileName: string | undefined): Promise<void> {
   await using profile = await openProfile({ home, profile: profileName });
-  await using engine = new Engine(profile, { workers: () => workers });
-  tasks = new WorkerTasks(engine, profile.store);
+  await using driver = await Driver.open(profile, { isWorker: true, workers: () => workers, onProblem: noteProblem });
+  const { engine } = driver;
   beat(engine);
   tell({ type: 'ready', code });
   await engine.drive({ signal: stop.signal, until: () => false });
   await engine.settle(hurry.signal);
+}
+
+/** What was said last; the same trouble is told once, for it is met every few seconds. */
+let lastProblem = '';
+
+/** Goes into the daemon's log. */
+function noteProblem(error: unknown): void {
+  const words = messageOf(error);
+  if (words !== lastProblem) process.stderr.write(`${words}\n`);
+  lastProblem = words;
 }
 
 /** The last line is what the supervisor tells as the reason. */
@@ -74,11 +83,6 @@ process.on('message', (message: ToWorker) => {
       return drain(message.timeout);
     case 'workers':
       workers = message.count;
-      return;
-    case 'cancel':
-      return tasks?.cancel(message.id);
-    case 'task':
-      void tasks?.carryOut(message).then((outcome) => tell({ type: 'outcome', id: message.id, outcome }));
   }
 });
 process.once('disconnect', orphaned);

@@ -27,7 +27,7 @@ export interface ProfileOptions {
  */
 export async function openProfile(options: ProfileOptions = {}): Promise<Profile> {
   const located = locateProfile(options, process.env);
-  const settings = await settingsOf(located);
+  const settings = await profileSettings(located);
   const location = { ...located, repositoryDirectory: settings.repository ?? located.repositoryDirectory };
   await ensureProfile(location);
   const repository = new Repository(location.repositoryDirectory);
@@ -51,8 +51,11 @@ export async function openProfile(options: ProfileOptions = {}): Promise<Profile
   return { location, settings, store, repository, [Symbol.asyncDispose]: () => store.destroy() };
 }
 
-/** Most profiles have no settings of their own, and need not wait for what reads them. */
-async function settingsOf(location: ProfileLocation): Promise<ProfileSettings> {
+/**
+ * The settings of a profile. Errors: `bad-input`.
+ * Most have none of their own, and need not wait for what reads them.
+ */
+export async function profileSettings(location: ProfileLocation): Promise<ProfileSettings> {
   if (!existsSync(location.settingsFile)) return {};
   const { readProfileSettings } = await import('../config/profile-file.js');
   return readProfileSettings(location);

@@ -1,5 +1,5 @@
-import { onComputer } from '../../daemon/on-computer.js';
 import { getComputer } from '../../engine/computers.js';
+import { onComputer } from '../../engine/control/on-computer.js';
 import type { CheckResult } from '../../engine/test-computer.js';
 import { defineCommand, json } from '../command.js';
 import { hintLines } from '../errors.js';

@@ -44,7 +44,7 @@ async function show(content: Buffer): Promise<void> {
 }
 
 async function readRemote(profile: Profile, row: ProcessRow, asked: string): Promise<Buffer> {
-  const { onComputer } = await import('../../daemon/on-computer.js');
+  const { onComputer } = await import('../../engine/control/on-computer.js');
   const path = plain(asked);
   if (path.startsWith('/') || path.split('/').includes('..')) {
     throw new WherryError('bad-input', `"${asked}" leads out of the directory of the process`, {

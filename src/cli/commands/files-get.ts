@@ -63,7 +63,7 @@ async function getRemote(
   folder: string,
   force: boolean,
 ): Promise<string[]> {
-  const { onComputer } = await import('../../daemon/on-computer.js');
+  const { onComputer } = await import('../../engine/control/on-computer.js');
   const computer = await computerOfFiles(profile.store, row);
   using interrupted = interruption();
   await using temporary = await profile.repository.temporaryDirectory();

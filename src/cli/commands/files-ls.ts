@@ -62,7 +62,7 @@ function printTable(entries: readonly Entry[]): void {
 }
 
 async function remoteEntries(profile: Profile, row: ProcessRow, asked: string | undefined): Promise<Entry[]> {
-  const { onComputer } = await import('../../daemon/on-computer.js');
+  const { onComputer } = await import('../../engine/control/on-computer.js');
   const computer = await computerOfFiles(profile.store, row);
   using interrupted = interruption();
   const found = await onComputer(profile, computer, { kind: 'list', processId: row.id }, interrupted.signal);

@@ -1,4 +1,5 @@
-import { Engine } from '../../engine/engine.js';
+import { Driver } from '../../engine/control/driver.js';
+import type { Engine } from '../../engine/engine.js';
 import { submitJobs } from '../../engine/prepare-jobs.js';
 import type { Profile } from '../../engine/profile.js';
 import type { ProcessSummary } from '../../engine/views.js';
@@ -52,7 +53,8 @@ async function drive(profile: Profile, rows: readonly ProcessRow[], signal: Abor
   let summaries = await readSummaries(profile.store, ids);
   let stuck: Outcome['stuck'] = [];
   using progress = startProgress();
-  await using engine = new Engine(profile);
+  await using driver = await Driver.open(profile, { isWorker: false, onProblem: () => undefined });
+  const { engine } = driver;
   const finished = async () => {
     summaries = await readSummaries(profile.store, ids);
     progress.show(summaries);

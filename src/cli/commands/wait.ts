@@ -30,7 +30,7 @@ export const command = defineCommand({
       {
         using progress = startProgress();
         await using news = new News(profile, endsOf(ids));
-        await watchUntil(news, AbortSignal.any(signals), async () => {
+        const look = async () => {
           summaries = await readSummaries(store, ids);
           progress.show(summaries);
           await sayIfUndriven(profile, summaries, said, progress.note);
@@ -40,7 +40,8 @@ export const command = defineCommand({
             progress.note(`${nameOf(process)} ${printable(reason)} (${printable(hint)})`);
           }
           return summaries.every(({ endedAt }) => endedAt !== null);
-        });
+        };
+        await watchUntil(AbortSignal.any(signals), look, news);
       }
       if (given.json) printJson(summaries);
       const left = summaries.filter(({ endedAt }) => endedAt === null);

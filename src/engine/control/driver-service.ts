@@ -33,7 +33,9 @@ export class DriverService implements AsyncDisposable {
   readonly #options: DriverServiceOptions;
   readonly #outbox: Outbox;
   readonly #stop = new AbortController();
-  readonly #registrations = new AsyncDisposableStack();
+  /** In the order in which they were made. */
+  readonly #registrations: AsyncDisposable[] = [];
+  #reconnections: Disposable | undefined;
   readonly #loops: Promise<void>[];
   readonly #news = new Wakeable();
   /** Was something written here that nobody has been told of? */
@@ -56,8 +58,13 @@ export class DriverService implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#stop.abort(new WherryError('aborted', 'the driver ends'));
     await Promise.all(this.#loops);
-    await this.#registrations.disposeAsync().catch(this.#options.onProblem);
-    await this.#outbox.release().catch(this.#options.onProblem);
+    this.#reconnections?.[Symbol.dispose]();
+    try {
+      for (const one of this.#registrations.reverse()) await one[Symbol.asyncDispose]();
+      await this.#outbox.release();
+    } catch (error) {
+      this.#options.onProblem(error);
+    }
   }
 
   /** Registers everything at the broker, again and again until it has succeeded: the broker may be away. */
@@ -73,7 +80,7 @@ export class DriverService implements AsyncDisposable {
     for (const step of steps) {
       while (!this.#stop.signal.aborted) {
         try {
-          this.#registrations.use(await step());
+          this.#registrations.push(await step());
           break;
         } catch (error) {
           this.#options.onProblem(error);
@@ -82,7 +89,7 @@ export class DriverService implements AsyncDisposable {
       }
     }
     // Wishes that were told while nobody listened.
-    this.#registrations.use(communicator.onReconnected(() => this.#wake()));
+    this.#reconnections = communicator.onReconnected(() => this.#wake());
     this.#wake();
   }
 

@@ -142,6 +142,7 @@ describe('the unit of systemd', () => {
       directory,
       storeFile: '',
       repositoryDirectory: '',
+      settingsFile: '',
     };
     const unit = unitFile(location, 2, { HOME: '/home/me', PATH: '/usr/bin:/opt/100%/bin' });
     expect(unit.path).toBe('/home/me/.config/systemd/user/wherry-lab.service');
