@@ -42,6 +42,7 @@ export const errorCodes = {
   unroutable: 'Nobody answers to the address that was called.',
   'name-taken': 'Somebody answers to this address already.',
   'message-refused': 'A message or a name in it is not what it should be.',
+  'computation-failed': 'Code of a user could not be loaded, failed, or needed more than it may have.',
   internal: 'A defect in Wherry.',
 } as const;
 

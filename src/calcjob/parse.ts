@@ -1,8 +1,16 @@
+import { pathToFileURL } from 'node:url';
+import { z } from 'zod';
+import type { Job } from '../config/job.js';
+import { WherryError } from '../errors.js';
 import type { JobState } from '../plugin/scheduler.js';
+import { compute } from '../process/compute.js';
 import { type ExitCode, type StandardExitCode, standardExit, success } from '../process/exit-codes.js';
 import type { Transition } from '../process/transition.js';
+import { mapBounded } from '../store/map-bounded.js';
+import type { Repository } from '../store/repository.js';
+import type { Store } from '../store/store.js';
 import type { ProcessRow } from '../store/tables.js';
-import { type CalcJobState, readState } from './context.js';
+import { type CalcJobState, ownFiles, readState } from './context.js';
 
 /** Outputs of the built-in calcjob `shell`. */
 export interface ShellOutputs {
@@ -21,11 +29,53 @@ const exitOfState: Partial<Record<JobState, StandardExitCode>> = {
   preempted: 'JOB_PREEMPTED',
 };
 
+/** What a parser is called with: the default export of the module that a job names. */
+export interface ParserInput {
+  /** As the process would end without a parser: 0 is success. */
+  readonly exitStatus: number;
+  /** Path in the results → the local file with that content, which must not be changed. */
+  readonly files: Readonly<Record<string, string>>;
+  /** The job as it was submitted. */
+  readonly inputs: Job;
+}
+
+/** Names that the outputs have anyway. */
+const takenNames = ['exitCode', 'signal', 'missing', 'files'];
+
+/** What a parser may return; everything is optional. */
+const parserResult = z
+  .strictObject({
+    outputs: z
+      .record(z.string(), z.json())
+      .superRefine((outputs, context) => {
+        for (const name of takenNames.filter((taken) => Object.hasOwn(outputs, taken))) {
+          context.addIssue({ code: 'custom', path: [name], message: 'is the name of an output that every job has' });
+        }
+      })
+      .optional(),
+    /** Instead of the exit status that the process would have. */
+    exitStatus: z.int().min(0).max(2_147_483_647).optional(),
+    exitMessage: z.string().max(10_000).optional(),
+  })
+  .default({});
+
+/** Milliseconds for a parser, and bytes of what it returns. */
+const parserLimits = { timeout: 600_000, result: 2 ** 20 } as const;
+
+export interface ParseTools {
+  readonly store: Store;
+  readonly repository: Repository;
+  readonly signal: AbortSignal;
+  /** Milliseconds for the job's parser; tests have less patience. */
+  readonly timeout?: number;
+}
+
 /**
  * Turns the end of the job into the end of the process. What the scheduler says of the job's end comes first, then
- * the command's own exit code, then files that should be there and are not.
+ * the command's own exit code, then files that should be there and are not. The job's parser has the last word; it runs
+ * off the main loop, and may run again when the driver ends in the middle.
  */
-export function parse(row: ProcessRow): Transition {
+export async function parse(row: ProcessRow, tools: ParseTools): Promise<Transition> {
   const state = readState(row);
   const commandExit = state.commandExit ?? state.end?.info?.exitCode;
   const outputs: ShellOutputs = {
@@ -33,7 +83,51 @@ export function parse(row: ProcessRow): Transition {
     signal: state.end?.info?.signal ?? null,
     missing: state.missing ?? [],
   };
-  return { to: 'finished', exit: exitOf(state), outputs };
+  const exit = exitOf(state);
+  const job = JSON.parse(row.inputs) as Job;
+  if (job.parser === undefined) return { to: 'finished', exit, outputs };
+  try {
+    const parsed = await runParser(job.parser, { exitStatus: exit.status, inputs: job }, row, tools);
+    return { to: 'finished', exit: parsedExit(exit, parsed), outputs: { ...outputs, ...parsed.outputs } };
+  } catch (error) {
+    const isOfParser = error instanceof WherryError && ['computation-failed', 'timed-out'].includes(error.code);
+    if (!isOfParser || tools.signal.aborted) throw error;
+    const { code, message, stack } = error;
+    const hint = `its files are here: wherry files get ${row.id}`;
+    return { to: 'excepted', outputs, exception: { code, message: `the parser ${message}`, hint, stack } };
+  }
+}
+
+async function runParser(
+  parser: string,
+  input: Omit<ParserInput, 'files'>,
+  row: ProcessRow,
+  { store, repository, signal, timeout = parserLimits.timeout }: ParseTools,
+): Promise<z.output<typeof parserResult>> {
+  const stored = await store
+    .selectFrom('files')
+    .select(['path', 'sha256'])
+    .where('process_id', '=', row.id)
+    .where('role', '=', 'outputs')
+    .execute();
+  const results = stored.filter(({ path }) => !path.startsWith(`${ownFiles.directory}/`));
+  const located = await mapBounded(
+    results,
+    async ({ path, sha256 }) => [path, await repository.locate(sha256)] as const,
+  );
+  const full: ParserInput = { ...input, files: Object.fromEntries(located) };
+  const limits = { timeout, result: parserLimits.result, signal };
+  const result = parserResult.safeParse(await compute(pathToFileURL(parser).href, 'default', full, limits));
+  if (result.success) return result.data;
+  const [issue] = result.error.issues;
+  throw new WherryError('computation-failed', `${parser} returned ${issue?.path.join('.') ?? ''}: ${issue?.message}`);
+}
+
+/** A parser that says nothing of the exit leaves it as it is. */
+function parsedExit(exit: ExitCode, { exitStatus, exitMessage }: z.output<typeof parserResult>): ExitCode {
+  if (exitStatus === undefined) return exitMessage === undefined ? exit : { ...exit, message: exitMessage };
+  if (exitStatus === 0) return { ...success, message: exitMessage ?? '' };
+  return { status: exitStatus, label: 'PARSER', message: exitMessage ?? `the parser gave exit status ${exitStatus}` };
 }
 
 export function exitOf({ end, commandExit, missing = [] }: CalcJobState): ExitCode {

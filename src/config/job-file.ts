@@ -21,7 +21,30 @@ export async function readJobFile(path: string): Promise<JobFile> {
   const source = path === '-' ? 'standard input' : path;
   const { value: job, origin } = readCheckedDocument(await readTextFile(path), { source, schema: jobSchema });
   const baseDirectory = path === '-' ? process.cwd() : dirname(resolve(path));
-  return { job, files: await resolveFiles(job, baseDirectory, origin), origin };
+  const files = await resolveFiles(job, baseDirectory, origin);
+  return { job: await resolveParser(job, baseDirectory, origin), files, origin };
+}
+
+/** The job with the absolute path of its parser, which must be there. Throws an InputError. */
+export async function resolveParser(job: Job, baseDirectory: string, origin: Origin = { source: '' }): Promise<Job> {
+  if (job.parser === undefined) return job;
+  const parser = absolute(job.parser, baseDirectory);
+  try {
+    const [found] = await collectFiles(parser, '', { left: 1 });
+    if (found?.source !== parser) throw new UnusableFile(`${JSON.stringify(parser)} is a folder`);
+    return { ...job, parser };
+  } catch (error) {
+    if (!(error instanceof UnusableFile)) throw error;
+    const hint = error.missing ? `: ${JSON.stringify(job.parser)}${await nearestFile(parser)}` : '';
+    throw issuesError(origin.source, [issueAt(origin, ['parser'], error.message + hint)]);
+  }
+}
+
+function absolute(local: string, baseDirectory: string): string {
+  return resolve(
+    baseDirectory,
+    local.replace(/^~(?=\/)/, () => homedir()),
+  );
 }
 
 /**
@@ -64,10 +87,7 @@ async function collectEntry(
   allowance: Allowance,
 ): Promise<ResolvedFile[]> {
   if (local.includes('\0')) throw new UnusableFile('a file name cannot hold a NUL character');
-  const source = resolve(
-    baseDirectory,
-    local.replace(/^~(?=\/)/, () => homedir()),
-  );
+  const source = absolute(local, baseDirectory);
   const folder = target.replace(/\/$/, '');
   const files = await collectFiles(source, folder, allowance);
   // `pseudo/: ./Si.UPF` puts the file into the folder, as cp does.

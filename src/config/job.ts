@@ -108,6 +108,8 @@ export const jobSchema = z.strictObject({
   prepend: text.default(''),
   append: text.default(''),
   retrieve: z.array(retrieveEntry).default([]),
+  /** A module here whose default export reads the results: absolute once the job is stored. */
+  parser: text.regex(/\.[cm]?js$/, 'must be a JavaScript module: .js, .mjs or .cjs').optional(),
   /** Larger goes first where a limit makes jobs wait. */
   priority: z.int().min(-1000).max(1000).default(0),
   /** How much it takes of its computer's pools; one of each unless said otherwise. */

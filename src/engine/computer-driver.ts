@@ -29,14 +29,14 @@ import { knowsForeignJobs } from './throttle.js';
  * their turn, and how many must be free before more are looked for. The connection lets as many of them through as it
  * has channels.
  */
-const places = { submissions: 32, others: 32, refill: 8 } as const;
+const places = { submissions: 32, others: 32, refill: 8, parsing: 32 } as const;
 /** Milliseconds after which an unconfirmed cancel is sent again. */
 const killAgainAfter = 15_000;
 
 interface Work {
   readonly abort: AbortController;
   readonly done: Promise<void>;
-  readonly stage: string;
+  stage: string;
   /** Does it still wait for its turn on the connection? */
   waiting: boolean;
 }
@@ -178,11 +178,14 @@ export class ComputerDriver {
   }
 
   async #startDue(isReachable: boolean, at: number): Promise<void> {
-    const room = places.others - (this.#working.size - this.#submitting());
+    // Those that parse use no connection, so they keep nobody from it.
+    const parsing = this.#parsing();
+    const room = places.others - (this.#working.size - this.#submitting() - parsing);
     if (room < places.refill) return;
     const { draining_since } = this.#computer.row;
     const sending = draining_since === null ? ['upload'] : [];
-    const stages = isReachable ? [...sending, 'retrieve', 'parse'] : ['parse'];
+    const reading = parsing < places.parsing ? ['parse'] : [];
+    const stages = isReachable ? [...sending, 'retrieve', ...reading] : reading;
     const rows = await dueRows(this.#tools.store, this.computerId, stages, at, room, this.#busyWith());
     for (const row of rows) this.#start(row);
   }
@@ -211,6 +214,10 @@ export class ComputerDriver {
 
   #submitting(): number {
     return [...this.#working.values()].filter((work) => work.stage === 'submit').length;
+  }
+
+  #parsing(): number {
+    return [...this.#working.values()].filter((work) => work.stage === 'parse').length;
   }
 
   #busyWith(): ReadonlySet<number> {
@@ -264,7 +271,7 @@ export class ComputerDriver {
       let current = row;
       try {
         const transition = await runInProcess({ id: row.id, uuid: row.uuid, name: row.name }, () =>
-          verb === undefined ? parse(row) : this.#onConnection(row, signal, verb),
+          verb === undefined ? this.#parse(row, signal) : this.#onConnection(row, signal, verb),
         );
         if (transition === undefined) return;
         current = await this.#carryOut(row, transition);
@@ -273,7 +280,10 @@ export class ComputerDriver {
         }
         // Reading what was brought needs nothing but the row.
         const isFree = current.paused === 0 && current.kill_requested_at === null && !signal.aborted;
-        if (current.stage === 'parse' && isFree) await this.#carryOut(current, parse(current));
+        if (current.stage !== 'parse' || !isFree || this.#parsing() >= places.parsing) return;
+        const working = this.#working.get(row.id);
+        if (working !== undefined) working.stage = 'parse';
+        await this.#carryOut(current, await this.#parse(current, signal));
       } catch (error) {
         if (!signal.aborted) await this.#failed(current, error);
       }
@@ -287,6 +297,12 @@ export class ComputerDriver {
         this.#tools.wake();
       });
     this.#working.set(row.id, { abort, done, stage, waiting: verb !== undefined });
+  }
+
+  /** A parser of the user may take long; it uses neither the connection nor the main loop. */
+  #parse(row: ProcessRow, signal: AbortSignal): Promise<Transition> {
+    const { store, repository } = this.#tools;
+    return parse(row, { store, repository, signal });
   }
 
   async #onConnection(

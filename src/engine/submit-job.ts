@@ -1,5 +1,5 @@
 import { type JobInput, jobSchema } from '../config/job.js';
-import { resolveFiles } from '../config/job-file.js';
+import { resolveFiles, resolveParser } from '../config/job-file.js';
 import { validate } from '../config/validate.js';
 import { submitJobs } from './prepare-jobs.js';
 import type { Profile } from './profile.js';
@@ -9,20 +9,22 @@ import { computerNames, type ProcessSummary, summaryOf } from './views.js';
  * Checks a job and stores it as a calcjob that is due at once; any driver runs it. Throws an InputError that tells
  * everything that is wrong, and then nothing is stored.
  *
- * @param job as a job file would have it
+ * @param given as a job file would have it
  * @param options `baseDirectory`: what relative names of input files start from; default: the current folder
  * @example
  * const { id } = await submitJob(profile, { computer: 'localhost', command: ['echo', 'hello'] });
  */
 export async function submitJob(
   profile: Profile,
-  job: JobInput,
+  given: JobInput,
   options: { readonly baseDirectory?: string } = {},
 ): Promise<ProcessSummary> {
   const origin = { source: '' };
-  const checked = validate(job, jobSchema, origin);
-  const files = await resolveFiles(checked, options.baseDirectory ?? process.cwd(), origin);
-  const [row] = await submitJobs(profile, [{ job: checked, files, origin }]);
+  const checked = validate(given, jobSchema, origin);
+  const baseDirectory = options.baseDirectory ?? process.cwd();
+  const files = await resolveFiles(checked, baseDirectory, origin);
+  const job = await resolveParser(checked, baseDirectory, origin);
+  const [row] = await submitJobs(profile, [{ job, files, origin }]);
   if (row === undefined) throw new Error('a job was given and none was stored');
   return summaryOf(row, await computerNames(profile.store));
 }

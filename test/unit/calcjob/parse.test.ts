@@ -58,8 +58,12 @@ describe('parsing', () => {
     await using rig = await temporaryStore();
     const checkpoint = writeState(ended('failed', { exitCode: 1, signal: 9 }, { missing: ['a'] }));
     const row = await insertProcess(rig.store, { state: 'running', stage: 'parse', checkpoint });
-    expect(parse(row)).toMatchObject({ to: 'finished', outputs: { exitCode: 1, signal: 9, missing: ['a'] } });
-    expect(parse({ ...row, checkpoint: null })).toMatchObject({
+    const tools = { ...rig, signal: new AbortController().signal };
+    expect(await parse(row, tools)).toMatchObject({
+      to: 'finished',
+      outputs: { exitCode: 1, signal: 9, missing: ['a'] },
+    });
+    expect(await parse({ ...row, checkpoint: null }, tools)).toMatchObject({
       outputs: { exitCode: null, signal: null, missing: [] },
     });
   });
@@ -67,7 +71,8 @@ describe('parsing', () => {
   it('does not guess from a checkpoint that is damaged', async () => {
     await using rig = await temporaryStore();
     const row = await insertProcess(rig.store, { state: 'running', stage: 'parse', checkpoint: '{' });
-    expect(() => parse(row)).toThrow(expect.objectContaining({ code: 'checkpoint-unreadable' }));
+    const tools = { ...rig, signal: new AbortController().signal };
+    await expect(parse(row, tools)).rejects.toMatchObject({ code: 'checkpoint-unreadable' });
   });
 });
 
