@@ -80,6 +80,9 @@ function encryption(options: URLSearchParams, host: string): false | ConnectionO
   try {
     return { ca: readFileSync(certificate, 'utf8') };
   } catch (error) {
-    throw new InputError(`the certificate ${certificate} cannot be read: ${messageOf(error)}`, [], { cause: error });
+    throw new InputError(`the certificate ${certificate} cannot be read: ${messageOf(error)}`, [], {
+      hint: 'name a file with the certificates in PEM form',
+      cause: error,
+    });
   }
 }

@@ -60,7 +60,7 @@ export class Sessions {
       application_name: 'wherry',
       max: mostSessions,
       idleTimeoutMillis: keptFor,
-      connectionTimeoutMillis: connectTimeout,
+      connectionTimeoutMillis: Math.max(1, Math.min(connectTimeout, options.patience)),
       query_timeout: answerExpected,
       keepAlive: true,
       keepAliveInitialDelayMillis: 10_000,
