@@ -1,5 +1,6 @@
 import { fork } from 'node:child_process';
 import { hostname } from 'node:os';
+import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { takeLock } from '../broker/lock.js';
 import type { DaemonSettings } from '../config/daemon-settings.js';
@@ -64,14 +65,15 @@ export async function runDaemon(location: ProfileLocation, options: DaemonOption
   }
   using _signals = onSignals(signalOrders(supervisor, stopping), watchTerminal());
   let server: ControlServer | undefined;
-  let hub: AsyncDisposable | undefined;
+  let opening: Promise<AsyncDisposable | undefined> | undefined;
   let failure: unknown;
   try {
     server = await startControlServer(location.directory, places.socketFile, (request) =>
       answer(request, supervisor, status, stopping),
     );
     hook?.tell({ type: 'daemon-started' });
-    hub = await openHub(location, log.write);
+    opening = openHub(location, log.write);
+    await Promise.race([opening, stopping.given]);
     if (!stopping.isGiven) supervisor.scale(options.workers);
     await Promise.race([supervisor.ready(), stopping.given]);
     tellStarter(stopping.isGiven ? stoppedEarly : { type: 'ready', status: status() });
@@ -83,7 +85,7 @@ export async function runDaemon(location: ProfileLocation, options: DaemonOption
   hook?.tell({ type: 'daemon-stopping' });
   const killed = await supervisor.stop(stopping.timeout);
   await hook?.close(stopRest.hook);
-  await hub?.[Symbol.asyncDispose]();
+  await within(stopRest.hub, closeHub(opening));
   server?.close();
   log.write({ level: 'info', message: 'daemon ended', pid: process.pid });
   holder[Symbol.dispose]();
@@ -147,6 +149,19 @@ async function openHub(location: ProfileLocation, log: Log): Promise<AsyncDispos
   if (profile.settings.broker !== undefined) return undefined;
   const onProblem = (error: unknown) => log({ level: 'warning', message: messageOf(error), pid: process.pid });
   return openCommunicator(profile, { preferred: true, onProblem });
+}
+
+/** One that could not be opened need not be closed. */
+async function closeHub(opening: Promise<AsyncDisposable | undefined> | undefined): Promise<void> {
+  const hub = await opening?.catch(() => undefined);
+  await hub?.[Symbol.asyncDispose]();
+}
+
+/** Waits for something, but no longer than so many milliseconds. */
+async function within(patience: number, work: Promise<void>): Promise<void> {
+  const stop = new AbortController();
+  const ended = work.catch(() => undefined).finally(() => stop.abort());
+  await Promise.race([ended, delay(patience, undefined, { signal: stop.signal, ref: false }).catch(() => undefined)]);
 }
 
 function forkWorker({ home, profile }: ProfileLocation) {

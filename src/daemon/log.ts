@@ -1,4 +1,5 @@
 import { closeSync, fstatSync, openSync, renameSync, writeSync } from 'node:fs';
+import { messageOf } from '../errors.js';
 
 /** One line of the daemon's log. */
 export interface LogEntry {
@@ -23,9 +24,13 @@ export interface LogOptions {
 /** The longest message that is written; a program can print a whole file as one line. */
 const longestMessage = 8_192;
 
-const noSpace: ReadonlySet<string> = new Set(['ENOSPC', 'EDQUOT']);
+/** What JSON leaves as it is and a terminal obeys or shows in another order: delete, C1, direction and line marks. */
+const treacherous = /[\u007f-\u009f\u200e\u200f\u2028-\u202e\u2066-\u2069]/g;
 
-/** A log of JSON lines that never takes more room than its files are allowed. */
+/**
+ * A log of JSON lines that never takes more room than its files are allowed. A line that cannot be written, because the
+ * disk is full or the file system has gone, is counted, and nothing fails by it.
+ */
 export class RotatingLog implements Disposable {
   readonly #file: string;
   readonly #bytes: number;
@@ -33,6 +38,9 @@ export class RotatingLog implements Disposable {
   readonly #echo: ((line: string) => void) | undefined;
   #descriptor: number;
   #size: number;
+  /** Was the last line written only in part? */
+  #torn = false;
+  #lostBy = '';
   /** Lines that could not be written since the last that could. */
   #lost = 0;
 
@@ -48,24 +56,25 @@ export class RotatingLog implements Disposable {
   /** Writes one line with the present time. */
   readonly write: Log = ({ message, ...entry }) => {
     const short = message.length > longestMessage ? `${message.slice(0, longestMessage)}…` : message;
-    const line = `${JSON.stringify({ at: new Date().toISOString(), ...entry, message: short })}\n`;
+    const line = lineOf({ ...entry, message: short });
     this.#echo?.(line);
     this.#append(line);
   };
 
   #append(line: string): void {
-    const lost =
-      this.#lost === 0 ? '' : `${JSON.stringify({ at: new Date().toISOString(), ...lostEntry(this.#lost) })}\n`;
-    const size = Buffer.byteLength(lost + line);
+    const lost = this.#lost === 0 ? '' : lineOf(lostEntry(this.#lost, this.#lostBy));
+    const bytes = Buffer.from(`${this.#torn ? '\n' : ''}${lost}${line}`);
     try {
-      if (this.#size > 0 && this.#size + size > this.#bytes) this.#rotate();
-      writeSync(this.#descriptor, lost + line);
-      this.#size += size;
+      if (this.#size > 0 && this.#size + bytes.length > this.#bytes) this.#rotate();
+      const written = writeSync(this.#descriptor, bytes);
+      this.#size += written;
+      this.#torn = written < bytes.length;
+      if (this.#torn) throw new Error('no space was left');
       this.#lost = 0;
     } catch (error) {
-      // A full disk must not end the daemon; the next line that can be written tells of those that could not.
-      if (!noSpace.has((error as NodeJS.ErrnoException).code ?? '')) throw error;
+      // That must not end the daemon; the next line that can be written tells of those that could not.
       this.#lost += 1;
+      this.#lostBy = messageOf(error);
     }
   }
 
@@ -74,18 +83,28 @@ export class RotatingLog implements Disposable {
   }
 
   #rotate(): void {
-    closeSync(this.#descriptor);
+    // First of all there must be a new file: on a full disk none can be made, and the old ones stay as they are.
+    const next = `${this.#file}.next`;
+    const descriptor = openSync(next, 'a', 0o600);
     for (let generation = this.#generations - 1; generation >= 0; generation--) {
       const from = generation === 0 ? this.#file : `${this.#file}.${generation}`;
       renameIfThere(from, `${this.#file}.${generation + 1}`);
     }
-    this.#descriptor = openSync(this.#file, 'a', 0o600);
-    this.#size = fstatSync(this.#descriptor).size;
+    renameSync(next, this.#file);
+    closeSync(this.#descriptor);
+    this.#descriptor = descriptor;
+    this.#size = fstatSync(descriptor).size;
+    this.#torn = false;
   }
 }
 
-function lostEntry(count: number): LogEntry {
-  return { level: 'error', message: `${count} lines before this one were lost: no space was left` };
+function lineOf(entry: LogEntry): string {
+  const text = JSON.stringify({ at: new Date().toISOString(), ...entry });
+  return `${text.replace(treacherous, (mark) => `\\u${mark.charCodeAt(0).toString(16).padStart(4, '0')}`)}\n`;
+}
+
+function lostEntry(count: number, reason: string): LogEntry {
+  return { level: 'error', message: `${count} lines before this one were lost: ${reason}` };
 }
 
 function renameIfThere(from: string, to: string): void {

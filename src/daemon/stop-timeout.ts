@@ -10,6 +10,8 @@ export const stopRest = {
   killed: 5_000,
   /** For the last hook. */
   hook: 2_000,
+  /** For the connections of the supervisor itself. */
+  hub: 2_000,
   /** For the one who asked. */
   patience: 20_000,
 } as const;
