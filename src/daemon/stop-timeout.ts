@@ -13,5 +13,5 @@ export const stopRest = {
   /** For the connections of the supervisor itself. */
   hub: 2_000,
   /** For the one who asked. */
-  patience: 20_000,
+  patience: 25_000,
 } as const;

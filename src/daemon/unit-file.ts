@@ -2,6 +2,7 @@ import { homedir } from 'node:os';
 import { join } from 'node:path';
 import type { ProfileLocation } from '../config/home.js';
 import { daemonWords } from './launch.js';
+import { stopRest, stopTimeout } from './stop-timeout.js';
 
 /** A unit of the user's systemd. */
 export interface UnitFile {
@@ -10,8 +11,16 @@ export interface UnitFile {
   readonly text: string;
 }
 
-/** The unit that runs the daemon of a profile in the foreground. Writes nothing. */
-export function unitFile(location: ProfileLocation, workers: number, environment: NodeJS.ProcessEnv): UnitFile {
+/**
+ * The unit that runs the daemon of a profile in the foreground. Writes nothing.
+ * @param timeout milliseconds that workers have to end when the daemon is stopped
+ */
+export function unitFile(
+  location: ProfileLocation,
+  workers: number,
+  environment: NodeJS.ProcessEnv,
+  timeout = stopTimeout,
+): UnitFile {
   const name = `wherry-${location.profile}.service`;
   const userHome = environment.HOME || homedir();
   // Transports run programs such as ProxyCommand, which are looked for in the PATH that the user has.
@@ -24,11 +33,13 @@ export function unitFile(location: ProfileLocation, workers: number, environment
     '[Service]',
     ...path,
     `ExecStart=${daemonWords(location, workers).map(quotedWord).join(' ')}`,
+    '# All workers are replaced, one after another.',
+    'ExecReload=/bin/kill -HUP $MAINPID',
     'Restart=on-failure',
     'RestartSec=10',
     '# The supervisor drains its workers; whatever is left after that is killed.',
     'KillMode=mixed',
-    'TimeoutStopSec=60',
+    `TimeoutStopSec=${Math.ceil((timeout + stopRest.patience) / 1_000)}`,
     '',
     '[Install]',
     'WantedBy=default.target',

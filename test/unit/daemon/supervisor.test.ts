@@ -625,7 +625,9 @@ describe('stop', () => {
   it('leaves whoever waits for it more patience than everything needs', () => {
     const watching = 250;
     const lastWords = 1_000;
-    expect(stopRest.patience).toBeGreaterThan(2 * (stopRest.killed + stopRest.hook + stopRest.hub + watching + lastWords));
+    expect(stopRest.patience).toBeGreaterThan(
+      2 * (stopRest.killed + stopRest.hook + stopRest.hub + watching + lastWords),
+    );
   });
 
   it('starts none that waits for its restart', async () => {
