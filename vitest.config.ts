@@ -16,6 +16,11 @@ const onPostgres = ['store', 'process', 'calcjob', 'engine'].map((room) => `test
 /** These are about SQLite itself: how its file is opened, and what happens when its disk is full. */
 const aboutSqlite = ['test/unit/store/store.test.ts', 'test/unit/store/sqlite-space.test.ts'];
 
+/** These are about files and threads, take their time, and ask the store nothing that others do not. */
+const withoutStore = ['process/compute', 'calcjob/parser', 'store/repository'].map(
+  (name) => `test/unit/${name}.test.ts`,
+);
+
 export default defineConfig({
   test: {
     // Most tests wait more than they compute: by default one core would be left alone.
@@ -23,13 +28,21 @@ export default defineConfig({
     reporters: ['default', new ClosingLine()],
     projects: [
       { extends: true, test: { name: 'unit', include: ['test/unit/**/*.test.ts'], testTimeout: 20_000 } },
-      { extends: true, test: { name: 'faults', include: ['test/faults/**/*.test.ts'], testTimeout: 60_000 } },
+      {
+        extends: true,
+        test: {
+          name: 'faults',
+          include: ['test/faults/**/*.test.ts'],
+          exclude: ['test/faults/postgres*.test.ts'],
+          testTimeout: 60_000,
+        },
+      },
       {
         extends: true,
         test: {
           name: 'postgres',
-          include: [...onPostgres, 'test/integration/store/postgres*.test.ts'],
-          exclude: aboutSqlite,
+          include: [...onPostgres, 'test/integration/store/postgres*.test.ts', 'test/faults/postgres*.test.ts'],
+          exclude: [...aboutSqlite, ...withoutStore],
           globalSetup: ['test/rigs/postgres-project.ts'],
           testTimeout: 60_000,
           hookTimeout: 60_000,

@@ -13,6 +13,7 @@ import type { Profile } from '../../src/engine/profile.js';
 import { openStore } from '../../src/store/store.js';
 import type { ComputerRow, ProcessRow } from '../../src/store/tables.js';
 import { SimulatedCluster, virtualTimers } from '../../testing/index.js';
+import { providedDatabase } from '../rigs/provided-postgres.js';
 import { ImmediateRepository } from './immediate-repository.js';
 import { Leasehold } from './leasehold.js';
 import type { Life } from './life.js';
@@ -37,13 +38,18 @@ export interface World extends AsyncDisposable {
 
 const computerFile = fileURLToPath(new URL(import.meta.url.replace(/world(\.\w+)$/, 'simulated-computer$1')));
 
-/** Builds the world of a plan, with its processes stored and nothing driven yet. */
+/**
+ * Builds the world of a plan, with its processes stored and nothing driven yet. The store is on PostgreSQL where the
+ * project of the test provides it.
+ */
 export async function createWorld(plan: Plan): Promise<World> {
   const directory = await mkdtemp(path.join(tmpdir(), 'wherry-faults-'));
+  const database = await providedDatabase();
   // Nothing outlives the program that plays this, and nothing waits for a disk.
-  const store = await openStore({ kind: 'sqlite', file: ':memory:' });
+  const store = await openStore(database?.place ?? { kind: 'sqlite', file: ':memory:' });
   const profile: Profile = {
     location: locateProfile({ home: directory }, {}),
+    settings: {},
     store,
     repository: new ImmediateRepository(path.join(directory, 'repository')),
     [Symbol.asyncDispose]: () => store.destroy(),
@@ -52,6 +58,7 @@ export async function createWorld(plan: Plan): Promise<World> {
   const { clock } = cluster;
   const line = new Line(cluster, plan.safeOpenInterval);
   const place = announce(directory, (options) => line.open(options));
+  const hold = database === undefined ? undefined : (await import('./held-clock.js')).holdWhileAsked(clock);
   const timers = virtualTimers(clock);
   const began = clock.now();
   const computer = await storeComputer(profile, plan, directory);
@@ -69,6 +76,8 @@ export async function createWorld(plan: Plan): Promise<World> {
       timers[Symbol.dispose]();
       place[Symbol.dispose]();
       await store.destroy();
+      hold?.[Symbol.dispose]();
+      await database?.[Symbol.asyncDispose]();
       rmSync(directory, { recursive: true, force: true });
     },
   };

@@ -60,7 +60,8 @@ async function makeCluster(folder: string, owner: TestUser, { password, durable 
     `unix_socket_directories = '${folder}'`,
     'max_connections = 200',
     'shared_buffers = 32MB',
-    ...(durable ? [] : ['fsync = off', 'full_page_writes = off']),
+    // Many small databases that live for a moment need nobody to tidy them up.
+    ...(durable ? [] : ['fsync = off', 'full_page_writes = off', 'autovacuum = off']),
   ];
   const file = path.join(data, 'postgresql.auto.conf');
   await writeFile(file, `${settings.join('\n')}\n`);

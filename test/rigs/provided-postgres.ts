@@ -1,4 +1,3 @@
-import { inject } from 'vitest';
 import type { StorePlace } from '../../src/store/store.js';
 
 declare module 'vitest' {
@@ -18,6 +17,9 @@ export interface ProvidedDatabase extends AsyncDisposable {
 
 /** A new database with an empty store that is up to date; undefined in projects that use SQLite. */
 export async function providedDatabase(): Promise<ProvidedDatabase | undefined> {
+  // Benchmarks use the same rigs without vitest.
+  if (process.env.VITEST === undefined) return undefined;
+  const { inject } = await import('vitest');
   const port = inject('postgres');
   if (port === undefined) return undefined;
   const { PostgresDatabases } = await import('./postgres-databases.js');
