@@ -16,6 +16,8 @@ export function takeLock(file: string, code: ErrorCode): Disposable | undefined 
   try {
     database = new DatabaseSync(file);
     database.exec('pragma busy_timeout = 0');
+    // Nothing is ever written that would have to be undone.
+    database.exec('pragma journal_mode = memory');
     database.exec('begin exclusive');
     chmodSync(file, 0o600);
     const held = database;

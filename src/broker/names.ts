@@ -47,9 +47,26 @@ export function matches(filter: BroadcastFilter, subject: string, sender: string
   return filter.subject === undefined || wordsMatch(filter.subject.split('.'), subject.split('.'));
 }
 
+/** Goes back to the last `#` only, so that no pattern takes long. */
 function wordsMatch(pattern: readonly string[], words: readonly string[]): boolean {
-  const [first, ...rest] = pattern;
-  if (first === undefined) return words.length === 0;
-  if (first === '#') return words.some((_, index) => wordsMatch(rest, words.slice(index))) || wordsMatch(rest, []);
-  return words.length > 0 && (first === '*' || first === words[0]) && wordsMatch(rest, words.slice(1));
+  let next = 0;
+  let lastHash = -1;
+  let afterHash = 0;
+  for (let index = 0; index < words.length; ) {
+    const wanted = pattern[next];
+    if (wanted === '#') {
+      lastHash = next;
+      afterHash = index;
+      next += 1;
+    } else if (wanted === '*' || wanted === words[index]) {
+      next += 1;
+      index += 1;
+    } else if (lastHash >= 0) {
+      // It stands for one word more.
+      next = lastHash + 1;
+      afterHash += 1;
+      index = afterHash;
+    } else return false;
+  }
+  return pattern.slice(next).every((left) => left === '#');
 }

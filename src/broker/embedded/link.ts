@@ -32,7 +32,7 @@ export interface LinkOptions {
 }
 
 /** What a connection fails with when nobody listens: no file, or one that a dead hub left. */
-const nobodyThere: ReadonlySet<string> = new Set(['ENOENT', 'ECONNREFUSED']);
+const nobodyThere: ReadonlySet<string> = new Set(['ENOENT', 'ENOTDIR', 'ECONNREFUSED']);
 
 /** Milliseconds between two attempts, the last for all that follow. */
 const pauses = [5, 10, 20, 50, 100, 200, 500] as const;

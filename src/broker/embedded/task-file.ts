@@ -54,7 +54,7 @@ const columns = `number, id, queue, body, sent_at as "sentAt", attempts`;
 /** The durable queues of a profile: a SQLite file that only the hub opens. All calls are synchronous and short. */
 export class TaskFile implements Disposable {
   readonly #database: DatabaseSyncInstance;
-  readonly #statements = new Map<string, ReturnType<DatabaseSyncInstance['prepare']>>();
+  readonly #statements = new Map<string, Statement>();
   #lastPlace: number;
 
   /**
@@ -201,7 +201,7 @@ export class TaskFile implements Disposable {
     return this.#lastPlace;
   }
 
-  #statement(text: string) {
+  #statement(text: string): Statement {
     let statement = this.#statements.get(text);
     if (statement === undefined) {
       statement = this.#database.prepare(text);
@@ -235,6 +235,7 @@ export class TaskFile implements Disposable {
   }
 }
 
+type Statement = ReturnType<DatabaseSyncInstance['prepare']>;
 type Value = null | number | string | Uint8Array;
 type Row = Readonly<Record<string, unknown>>;
 

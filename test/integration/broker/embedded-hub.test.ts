@@ -54,8 +54,11 @@ describe('the hub of the embedded broker', () => {
       return waiting === 0 && parked === 0;
     };
     await until(empty, { what: 'an empty queue', timeout: ample });
+    // At each death one task was under way, of which its sender cannot know whether it was stored.
     const times = seen().map(({ id, attempt }) => `${id} ${attempt}`);
-    expect(new Set(times).size).toBe(times.length);
+    const twice = times.filter((time, index) => times.indexOf(time) < index);
+    expect(twice.length).toBeLessThanOrEqual(4);
+    for (const time of twice) expect(time).toMatch(/ 1$/);
     // Each of those who were killed had some in hand.
     expect(seen().filter(({ attempt }) => attempt > 1).length).toBeGreaterThan(0);
   });
@@ -68,8 +71,8 @@ describe('the hub of the embedded broker', () => {
     for (const [index, program] of started.all.entries()) await program.ask('serve', `worker.${index}`);
     const alive = () => started.all.filter((program) => program.alive);
     while (alive().length > 1) {
-      const hub = alive().find((program) => program.pid === hubOf(directory.path));
-      if (hub === undefined) throw new Error('none of them is the hub');
+      const isHub = ({ pid }: Program) => pid === hubOf(directory.path);
+      const hub = await until(() => alive().find(isHub), { what: 'a hub', timeout: ample });
       for (const caller of alive()) {
         for (const [index, { pid, alive }] of started.all.entries()) {
           if (!alive) continue;
@@ -285,12 +288,12 @@ describe('the directory of the embedded broker', () => {
 
   it.skipIf(!isRoot)('that is full fails whoever sends, and nobody else', async () => {
     using directory = temporaryDirectory();
-    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=1m,mode=0700', 'tmpfs', directory.path]);
+    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=4m,mode=0700', 'tmpfs', directory.path]);
     try {
-      const communicator = await openEmbedded({ directory: directory.path });
+      await using communicator = await openEmbedded({ directory: directory.path });
       await communicator.serve('worker.1', { echo: (body) => body });
       await communicator.sendTask('work', 'small', { id: 'before' });
-      const body = 'x'.repeat(900_000);
+      const body = 'x'.repeat(6_000_000);
       const large = codeFrom(communicator.sendTask('work', body));
       const small = communicator.sendTask('work', 'small', { id: 'beside' });
       expect(await large).toBe('disk-full');
@@ -306,7 +309,8 @@ describe('the directory of the embedded broker', () => {
       expect(taken).toEqual(['before', 'beside']);
       await communicator[Symbol.asyncDispose]();
     } finally {
-      execFileSync('umount', [directory.path]);
+      // The file stays open until its statements are collected.
+      execFileSync('umount', ['--lazy', directory.path]);
     }
   });
 });
