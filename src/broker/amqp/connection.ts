@@ -16,6 +16,8 @@ import type { BrokerAddress } from './url.js';
 export interface Part {
   /** Makes them. What this throws makes the connection fail. */
   attach(link: Link): Promise<void>;
+  /** All parts are there. */
+  begin?(): void;
   /** They are gone. */
   detach(error: WherryError): void;
   /** What is to be said before an orderly end; it is not waited for long. */
@@ -227,7 +229,8 @@ export class Connection {
     patience.abort();
     this.#recovering.close().catch(() => undefined);
     this.#socketEnd.abort();
-    this.#lose(link, closedError());
+    this.#latest?.end();
+    for (const part of this.#parts) part.detach(closedError());
   }
 
   async #connectOnce(): Promise<void> {
@@ -282,6 +285,7 @@ export class Connection {
     }
     this.#link = link;
     this.#lastProblem = '';
+    for (const part of this.#parts) part.begin?.();
     for (const begin of [...this.#waiting]) begin(link);
     this.#waiting.clear();
     const again = this.#connectedBefore || this.#options.waitForBroker;
@@ -306,11 +310,12 @@ export class Connection {
     this.report(trouble);
   }
 
-  #lose(link: Link | undefined, error: WherryError): void {
-    if (link === undefined || link.ended) return;
+  #lose(link: Link, error: WherryError): void {
+    if (link.ended) return;
     link.end();
-    if (this.#link === link) this.#link = undefined;
+    const wasConnected = this.#link === link;
+    this.#link = undefined;
     for (const part of this.#parts) part.detach(this.closed ? closedError() : error);
-    if (!this.closed && this.#connectedBefore) this.report(error);
+    if (wasConnected) this.report(error);
   }
 }

@@ -12,6 +12,8 @@ export interface Sending {
   readonly properties: Options.Publish;
   /** Is it of use on another connection, when this one breaks before the broker has confirmed it? */
   readonly repeatable: boolean;
+  /** Is it a part of setting up the connection? Others wait until that is done. */
+  readonly early?: boolean;
 }
 
 interface Outstanding extends Sending {
@@ -26,6 +28,7 @@ export class Publisher implements Part {
   /** Ids of messages that came back as nobody wants them; the confirmation of each follows at once. */
   readonly #returned = new Set<string>();
   #channel: ConfirmChannel | undefined;
+  #begun = false;
   #ended: WherryError | undefined;
   #count = 0;
 
@@ -38,11 +41,16 @@ export class Publisher implements Part {
     const channel = await link.confirmChannel();
     channel.on('return', ({ properties }) => void this.#returned.add(String(properties.messageId)));
     this.#channel = channel;
+  }
+
+  begin(): void {
+    this.#begun = true;
     for (const outstanding of [...this.#outstanding]) this.#write(outstanding);
   }
 
   detach(error: WherryError): void {
     this.#channel = undefined;
+    this.#begun = false;
     this.#returned.clear();
     const closed = error.code === 'communicator-closed';
     if (closed) this.#ended = error;
@@ -83,7 +91,7 @@ export class Publisher implements Part {
   #write(outstanding: Outstanding): void {
     const { exchange, key, body, properties, expectation } = outstanding;
     const channel = this.#channel;
-    if (channel === undefined) return;
+    if (channel === undefined || !(this.#begun || outstanding.early) || outstanding.written) return;
     const confirmed = (error: Error | null) => {
       // What was not confirmed when the channel ended is dealt with when the link is lost.
       if (channel !== this.#channel) return;

@@ -37,6 +37,10 @@ export class Questions implements Part {
     await this.#publisher.channel?.consume(straightBack, (message) => this.#hear(message), { noAck: true });
   }
 
+  begin(): void {
+    this.#publisher.begin();
+  }
+
   detach(error: WherryError): void {
     this.#publisher.detach(error);
     // Of what the broker has not confirmed, the publisher decides; of the rest no answer can come any more.

@@ -89,6 +89,7 @@ export class Service implements Part {
       key: address,
       body: encodeBody(null),
       properties: properties('probe', {}),
+      early: true,
     };
     try {
       await questions.ask(probe, { until: performance.now() + answerWithin });

@@ -16,12 +16,10 @@ export function connectionTrouble(error: unknown, place: string): WherryError {
       'check user and password; guest may log in locally only',
     );
   }
-  if (/vhost|virtual host/.test(text) && text.includes('not found')) {
-    return trouble(`the broker has no such virtual host: ${place}`, 'make it with: rabbitmqctl add_vhost NAME');
-  }
-  if (text.includes('NOT_ALLOWED') || text.includes('NOT-ALLOWED')) {
-    const hint = 'give the rights with: rabbitmqctl set_permissions -p VHOST USER ".*" ".*" ".*"';
-    return trouble(`the user may not use this virtual host: ${place}`, hint);
+  // The broker says which of the two it is; amqplib keeps that for itself.
+  if (text.includes('Expected ConnectionOpenOk; got <ConnectionClose')) {
+    const hint = 'rabbitmqctl add_vhost VHOST; rabbitmqctl set_permissions -p VHOST USER ".*" ".*" ".*"';
+    return trouble(`the broker has no such virtual host, or the user may not use it: ${place}`, hint);
   }
   if (/certificate|CERT|TLS|SSL|EPROTO/.test(`${code} ${text}`)) {
     const hint =
