@@ -3,7 +3,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { ensureProfile, locateProfile, type ProfileLocation } from '../config/home.js';
 import { type ProfileSettings, readProfileSettings, writeProfileSettings } from '../config/profile-file.js';
 import { readSecrets, type Secrets, secretsFile, writeSecrets } from '../config/secrets.js';
-import { parseServiceUrl, services } from '../config/service-url.js';
+import { parseServiceUrl, type Service, services } from '../config/service-url.js';
 import { WherryError } from '../errors.js';
 import { openStore } from '../store/store.js';
 import { openProfile, type Profile, type ProfileOptions } from './profile.js';
@@ -44,11 +44,13 @@ export async function initProfile(options: ProfileOptions, wanted: ServicesWante
   const secrets = { ...(await readSecrets(location, process.env)), ...carried };
   if (broker !== undefined) {
     const { probeBroker } = await import('../broker/amqp/index.js');
-    await probeBroker({ url: broker.url, ...(secrets.broker === undefined ? {} : { password: secrets.broker }) });
+    const password = secrets.broker === undefined ? {} : { password: secrets.broker };
+    await tried(services.broker, probeBroker({ url: broker.url, ...password }));
   }
   if (store !== undefined) {
     const password = secrets.store === undefined ? {} : { password: secrets.store };
-    await (await openStore({ kind: 'postgres', url: store.url, ...password })).destroy();
+    const opened = await tried(services.store, openStore({ kind: 'postgres', url: store.url, ...password }));
+    await opened.destroy();
   }
   await ensureProfile({ ...location, repositoryDirectory: wanted.repository ?? location.repositoryDirectory });
   const hasSecrets = Object.keys(carried).length > 0;
@@ -60,6 +62,17 @@ export async function initProfile(options: ProfileOptions, wanted: ServicesWante
     secretsFile: hasSecrets ? secretsFile(location) : undefined,
     [Symbol.asyncDispose]: () => profile[Symbol.asyncDispose](),
   };
+}
+
+/** A URL that only its service finds wrong fails like one that cannot be reached: nothing was done either way. */
+async function tried<T>(service: Service, trial: Promise<T>): Promise<T> {
+  try {
+    return await trial;
+  } catch (error) {
+    if (!(error instanceof WherryError) || error.code !== 'bad-input') throw error;
+    const { message, hint } = error;
+    throw new WherryError(service.code, message, { cause: error, ...(hint === undefined ? {} : { hint }) });
+  }
 }
 
 /** Nothing that exists is changed: other settings are for a person to write, another store for `store migrate`. */
