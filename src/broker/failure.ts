@@ -19,6 +19,6 @@ export function failureOf(error: unknown): Failure {
 
 /** The error that these words tell of. A code that only a newer program knows is taken for a defect. */
 export function errorOf({ code, message, hint, transient }: Failure): WherryError {
-  const known = code in errorCodes ? (code as ErrorCode) : 'internal';
+  const known = Object.hasOwn(errorCodes, code) ? (code as ErrorCode) : 'internal';
   return new WherryError(known, message, { transient, ...(hint === undefined ? {} : { hint }) });
 }
