@@ -29,6 +29,7 @@ export const groups: Readonly<Record<string, string>> = {
   daemon: 'the program that drives processes in the background',
   files: 'the files of a calcjob',
   plugin: 'schedulers and transports',
+  store: 'where processes are kept',
 };
 
 /** Every command there is, in the order of the help. */
@@ -86,6 +87,7 @@ export const commandTable: readonly CommandEntry[] = [
   entry(['broker', 'parked'], '', 'tasks that could not be done', () => import('./commands/broker-parked.js')),
   entry(['broker', 'resend'], '[ids..]', 'send parked tasks again', () => import('./commands/broker-resend.js')),
   entry(['broker', 'drop'], '[ids..]', 'throw parked tasks away', () => import('./commands/broker-drop.js')),
+  entry(['store', 'migrate'], '', 'move the store to PostgreSQL', () => import('./commands/store-migrate.js')),
   entry(['plugin', 'list'], '', 'list schedulers and transports', () => import('./commands/plugin-list.js')),
   entry(
     ['completion'],
