@@ -12,9 +12,9 @@ import type {
   QueueStatus,
   TaskIntake,
 } from '../communicator.js';
+import type { Limits } from '../expectation.js';
 import { errorOf } from '../failure.js';
 import { checkAddress, checkFilter, checkQueue, checkSubject, matches } from '../names.js';
-import type { AwaitedOptions } from './awaited.js';
 import { decodeBody, encodeBody, noBody } from './bodies.js';
 import { Intake } from './intake.js';
 import { type HubConnection, Link, type LinkOptions } from './link.js';
@@ -75,24 +75,23 @@ export class EmbeddedCommunicator implements Communicator {
 
   /** Waits for the first connection. Errors: `broker-unavailable`. */
   async opened(): Promise<void> {
-    if (!this.connected) await this.#link.arrival({ timeout: this.#options.patience });
+    if (!this.connected) await this.#link.arrival({ until: this.#patienceEnds() });
   }
 
   async sendTask(queue: string, body: Json, options: { id?: string; signal?: AbortSignal } = {}): Promise<void> {
     const task = checkName(options.id ?? randomUUID(), 'the id of a task');
     checkQueue(queue);
     const encoded = encodeBody(body);
-    const end = performance.now() + this.#options.patience;
+    const limits = { until: this.#patienceEnds(), signal: options.signal };
     for (let again = false; ; again = true) {
       const message = (id: number): ToHub => ({ type: 'send-task', id, queue, task, answered: false, again });
-      const timeout = Math.max(1, end - performance.now());
       try {
-        await this.#ask(message, encoded, { timeout, signal: options.signal, late: silent });
+        await this.#ask(message, encoded, limits);
         return;
       } catch (error) {
         // Whether it was stored before, the next hub knows.
         const lost = error instanceof WherryError && error.code === 'broker-lost';
-        if (!lost || performance.now() > end) throw error;
+        if (!lost || performance.now() > limits.until) throw error;
       }
     }
   }
@@ -101,7 +100,7 @@ export class EmbeddedCommunicator implements Communicator {
     checkQueue(queue);
     const task = randomUUID();
     const message = (id: number): ToHub => ({ type: 'send-task', id, queue, task, answered: true, again: false });
-    return decodeBody(await this.#ask(message, encodeBody(body), patience));
+    return decodeBody(await this.#askPatiently(message, encodeBody(body), patience));
   }
 
   async takeTasks(queue: string, { prefetch }: { readonly prefetch: number }): Promise<TaskIntake> {
@@ -152,7 +151,7 @@ export class EmbeddedCommunicator implements Communicator {
     checkName(method, 'a method');
     const { timeout } = patience;
     const message = (id: number): ToHub => ({ type: 'call', id, recipient, method, timeout });
-    return decodeBody(await this.#ask(message, encodeBody(body), patience));
+    return decodeBody(await this.#askPatiently(message, encodeBody(body), patience));
   }
 
   async serve(address: Address, methods: Readonly<Record<string, Method>>): Promise<AsyncDisposable> {
@@ -216,21 +215,31 @@ export class EmbeddedCommunicator implements Communicator {
     return this.#last;
   }
 
+  #patienceEnds(): number {
+    return performance.now() + this.#options.patience;
+  }
+
   /** Asks the hub, as soon as there is one. */
   async #ask(
     message: (id: number) => ToHub,
     body: Uint8Array = noBody,
-    patience: Pick<AwaitedOptions, 'timeout' | 'signal' | 'late'> = {},
+    limits: Limits = { until: this.#patienceEnds() },
+    tooLate = silent,
   ): Promise<Buffer> {
     if (this.#closed) throw closed();
-    const { timeout = this.#options.patience, signal } = patience;
-    const late = patience.timeout === undefined ? silent : patience.late;
-    const connection = this.#link.current;
-    if (connection !== undefined) return this.#requests.ask(connection, message, body, { timeout, signal, late });
-    const start = performance.now();
-    const arrived = await this.#link.arrival({ timeout, signal });
-    const left = Math.max(1, timeout - (performance.now() - start));
-    return this.#requests.ask(arrived, message, body, { timeout: left, signal, late });
+    const connection = this.#link.current ?? (await this.#link.arrival(limits));
+    return this.#requests.ask(connection, message, body, limits, tooLate);
+  }
+
+  /** The same, for those who said themselves how long they wait. */
+  async #askPatiently(
+    message: (id: number) => ToHub,
+    body: Uint8Array,
+    { timeout, signal }: Patience,
+  ): Promise<Buffer> {
+    return this.#ask(message, body, { until: performance.now() + timeout, signal }, () => {
+      return new WherryError('timed-out', `no answer came within ${timeout / 1_000} s`, { transient: true });
+    });
   }
 
   /** Asks over this connection, or not at all. */
@@ -239,7 +248,7 @@ export class EmbeddedCommunicator implements Communicator {
     if (connection.over) {
       throw new WherryError('broker-lost', 'its connection has broken meanwhile', { transient: true });
     }
-    return this.#requests.ask(connection, message, body, { timeout: this.#options.patience, late: silent });
+    return this.#requests.ask(connection, message, body, { until: this.#patienceEnds() }, silent);
   }
 
   /** Says something to the hub that it only has to know as long as there is a connection. */

@@ -1,6 +1,6 @@
 import { WherryError } from '../../errors.js';
 import type { Json, Task, TaskIntake } from '../communicator.js';
-import { type Awaited, awaited } from './awaited.js';
+import { abortedError, Expectation } from '../expectation.js';
 import { boundedFailure, boundedText, decodeBody, encodeBody, noBody } from './bodies.js';
 import type { HubConnection } from './link.js';
 import type { FromHub, ToHub } from './protocol.js';
@@ -19,7 +19,7 @@ export class Intake implements TaskIntake {
   readonly #options: IntakeOptions;
   /** Tasks that nobody has asked for yet. */
   readonly #there: GivenTask[] = [];
-  readonly #waiting = new Set<Awaited<Task>>();
+  readonly #waiting = new Set<Expectation<Task>>();
   #over: WherryError | undefined;
   /** The end that its owner made, which ends iterations in peace. */
   #disposed: WherryError | undefined;
@@ -30,13 +30,14 @@ export class Intake implements TaskIntake {
 
   hear(connection: HubConnection, message: Extract<FromHub, { type: 'task' }>, body: Buffer): void {
     const task = new GivenTask(this.#options, connection, message, body);
-    const [next] = this.#waiting;
-    if (next === undefined) {
-      this.#there.push(task);
+    for (const next of this.#waiting) {
+      this.#waiting.delete(next);
+      // One that was given up a moment ago may stand there still.
+      if (next.settled) continue;
+      next.resolve(task.begin());
       return;
     }
-    this.#waiting.delete(next);
-    next.resolve(task.begin());
+    this.#there.push(task);
   }
 
   /** The connection is gone, and the hub gives to others what nobody has asked for. */
@@ -44,14 +45,18 @@ export class Intake implements TaskIntake {
     this.#there.length = 0;
   }
 
-  next({ signal }: { readonly signal?: AbortSignal } = {}): Promise<Task> {
-    if (this.#over !== undefined) return Promise.reject(this.#over);
-    const waiting = awaited<Task>({ signal, givenUp: () => this.#waiting.delete(waiting) });
-    if (signal?.aborted) return waiting.promise;
+  async next({ signal }: { readonly signal?: AbortSignal } = {}): Promise<Task> {
+    if (this.#over !== undefined) throw this.#over;
+    if (signal?.aborted) throw abortedError();
     const task = this.#there.shift();
-    if (task === undefined) this.#waiting.add(waiting);
-    else waiting.resolve(task.begin());
-    return waiting.promise;
+    if (task !== undefined) return task.begin();
+    const waiting = new Expectation<Task>({ signal }, abortedError);
+    this.#waiting.add(waiting);
+    try {
+      return await waiting.promise;
+    } finally {
+      this.#waiting.delete(waiting);
+    }
   }
 
   async *[Symbol.asyncIterator](): AsyncIterator<Task> {

@@ -2,10 +2,10 @@ import { connect, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { messageOf, WherryError } from '../../errors.js';
+import { Expectation, type Limits } from '../expectation.js';
 import { errorOf } from '../failure.js';
 import { takeLock } from '../lock.js';
 import { socketAddress } from '../socket-address.js';
-import { type Awaited, awaited } from './awaited.js';
 import { Connection } from './connection.js';
 import { Hub, socketName } from './hub.js';
 import { type FromHub, fromHub, protocolVersion, type ToHub } from './protocol.js';
@@ -47,7 +47,7 @@ const welcomeTime = 10_000;
 export class Link {
   readonly #options: LinkOptions;
   readonly #end = new AbortController();
-  readonly #arrivals = new Set<Awaited<HubConnection>>();
+  readonly #arrivals = new Set<Expectation<HubConnection>>();
   #hub: Hub | undefined;
   /** As soon as there is one at all. */
   #socket: { cut(): void } | undefined;
@@ -65,15 +65,15 @@ export class Link {
     return this.#connection;
   }
 
-  /** Errors: `broker-unavailable` when there is no connection in time; `aborted`. */
-  arrival({ timeout, signal }: { timeout: number; signal?: AbortSignal | undefined }): Promise<HubConnection> {
-    const arrival = awaited<HubConnection>({
-      ...{ timeout, signal },
-      late: () => this.#unavailable(timeout),
-      givenUp: () => this.#arrivals.delete(arrival),
-    });
-    if (!signal?.aborted) this.#arrivals.add(arrival);
-    return arrival.promise;
+  /** Waits for a connection. Errors: `broker-unavailable` when none comes in time; `aborted`. */
+  async arrival(limits: Limits): Promise<HubConnection> {
+    const arrival = new Expectation<HubConnection>(limits, () => this.#unavailable());
+    this.#arrivals.add(arrival);
+    try {
+      return await arrival.promise;
+    } finally {
+      this.#arrivals.delete(arrival);
+    }
   }
 
   /** Ends at once, and with it the hub, if this program is it. */
@@ -231,9 +231,9 @@ export class Link {
     this.#arrivals.clear();
   }
 
-  #unavailable(timeout: number): WherryError {
+  #unavailable(): WherryError {
     const reason = this.#problem?.message ?? 'the program that carries the messages does not answer';
-    return new WherryError('broker-unavailable', `no connection within ${timeout / 1_000} s: ${reason}`, {
+    return new WherryError('broker-unavailable', `the broker could not be reached in time: ${reason}`, {
       transient: true,
       hint: 'see which programs of this profile hang: wherry status',
       cause: this.#problem,

@@ -1,44 +1,42 @@
-import { type Awaited, type AwaitedOptions, awaited } from './awaited.js';
+import type { WherryError } from '../../errors.js';
+import { Expectation, type Limits } from '../expectation.js';
 import type { HubConnection } from './link.js';
 import type { ToHub } from './protocol.js';
 
 /** What a client has asked the hub and was not answered yet. */
 export class Requests {
-  readonly #waiting = new Map<number, Awaited<Buffer>>();
+  readonly #waiting = new Map<number, Expectation<Buffer>>();
   #last = 0;
 
   /**
    * Asks and waits for the answer.
-   * Errors: those of the hub; `timed-out`, `aborted`; `broker-lost` when the connection breaks before; `message-refused`.
+   * Errors: those of the hub; that of `tooLate`; `aborted`; `broker-lost` when the connection breaks before;
+   * `message-refused`.
    */
   async ask(
     connection: HubConnection,
     message: (id: number) => ToHub,
     body: Uint8Array,
-    patience: Pick<AwaitedOptions, 'timeout' | 'signal' | 'late'>,
+    limits: Limits,
+    tooLate: () => WherryError,
   ): Promise<Buffer> {
+    const answer = new Expectation<Buffer>(limits, tooLate);
+    if (answer.settled) return answer.promise;
     this.#last += 1;
     const id = this.#last;
-    const answer = awaited<Buffer>({
-      ...patience,
-      givenUp: () => {
-        this.#waiting.delete(id);
-        connection.send({ type: 'forget', id });
-      },
-    });
-    if (patience.signal?.aborted) return answer.promise;
+    connection.send(message(id), body);
     this.#waiting.set(id, answer);
     try {
-      connection.send(message(id), body);
+      return await answer.promise;
     } catch (error) {
-      this.#waiting.delete(id);
-      answer.reject(error);
+      // It was given up, for else it would have been taken out.
+      if (this.#waiting.delete(id)) connection.send({ type: 'forget', id });
+      throw error;
     }
-    return answer.promise;
   }
 
   /** The answer has come. */
-  settle(id: number, settle: (answer: Awaited<Buffer>) => void): void {
+  settle(id: number, settle: (answer: Expectation<Buffer>) => void): void {
     const answer = this.#waiting.get(id);
     this.#waiting.delete(id);
     if (answer !== undefined) settle(answer);
