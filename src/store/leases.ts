@@ -123,7 +123,7 @@ export async function leaseHolder(store: Store, name: string, now: number): Prom
 }
 
 /** The leases with names that begin so and whose holders live, oldest name first. */
-export async function livingLeases(store: Store, prefix: string, now: number): Promise<LeaseRow[]> {
+export async function livingLeases(store: Store | StoreTransaction, prefix: string, now: number): Promise<LeaseRow[]> {
   const rows = await store
     .selectFrom('leases')
     .selectAll()

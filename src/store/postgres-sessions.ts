@@ -190,8 +190,12 @@ function closed(): WherryError {
   return new WherryError('store-failed', 'the database was closed');
 }
 
-/** Text can hold every character but one, which only broken output has. */
+/**
+ * What SQLite takes as it is: text with a character in it that PostgreSQL has no place for, which only broken output
+ * has, and moments between two milliseconds.
+ */
 function storable(value: unknown): unknown {
+  if (typeof value === 'number') return Number.isFinite(value) ? Math.round(value) : value;
   return typeof value === 'string' && value.includes('\0') ? value.replaceAll('\0', '\ufffd') : value;
 }
 

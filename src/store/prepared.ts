@@ -1,5 +1,5 @@
 import type { Compilable, CompiledQuery, QueryResult } from 'kysely';
-import type { Store, StoreTransaction } from './store.js';
+import { isPostgres, type Store, type StoreTransaction } from './store.js';
 
 /** Stands where a value will be. */
 class Placeholder {
@@ -19,7 +19,8 @@ export class Prepared<Values extends object, Row = unknown> {
     db: Store,
     value: <Name extends keyof Values & string>(name: Name) => Values[Name],
   ) => Compilable<Row>;
-  #compiled: CompiledQuery | undefined;
+  /** In the words of SQLite and of PostgreSQL: a program may use both. */
+  readonly #compiled = new Map<boolean, CompiledQuery>();
 
   /** @param build is given a function that gives what stands for each of the values */
   constructor(
@@ -30,14 +31,20 @@ export class Prepared<Values extends object, Row = unknown> {
 
   /** Asks it of the database. Errors: those of the database. */
   async run(db: Store | StoreTransaction, values: Values): Promise<QueryResult<Row>> {
-    this.#compiled ??= this.#build(db.withoutPlugins(), (name) => new Placeholder(name) as never).compile();
-    const { sql, query, queryId } = this.#compiled;
+    const compiled = this.#compiled.get(isPostgres(db)) ?? this.#compile(db);
+    const { sql, query, queryId } = compiled;
     const executor = db.getExecutor();
     // Whoever watches what is asked sees this as well.
     executor.transformQuery(query, queryId);
-    const parameters = this.#compiled.parameters.map((parameter) =>
+    const parameters = compiled.parameters.map((parameter) =>
       parameter instanceof Placeholder ? values[parameter.name as keyof Values] : parameter,
     );
     return executor.executeQuery<Row>({ sql, query, queryId, parameters } as CompiledQuery<Row>);
+  }
+
+  #compile(db: Store | StoreTransaction): CompiledQuery {
+    const compiled = this.#build(db.withoutPlugins(), (name) => new Placeholder(name) as never).compile();
+    this.#compiled.set(isPostgres(db), compiled);
+    return compiled;
   }
 }
