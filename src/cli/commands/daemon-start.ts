@@ -56,6 +56,8 @@ async function runHere(location: ProfileLocation, workers: number): Promise<void
   // Behind a starter there is a channel, and nobody who reads.
   const foreground = process.send === undefined;
   const echo = (line: string) => process.stderr.write(line);
+  // Other commands end when nobody reads them any more; a daemon has work to give back, and its log is in a file too.
+  process.stderr.removeAllListeners('error').on('error', () => undefined);
   try {
     await runDaemon(location, { workers, foreground, ...(foreground ? { echo } : {}) });
   } catch (error) {

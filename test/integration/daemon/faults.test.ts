@@ -13,25 +13,12 @@ beforeEach(async () => {
 });
 afterEach(() => rig[Symbol.asyncDispose]());
 
-/** Submits a job that runs until `release` is called, and waits until the scheduler has it. */
-async function submitBlocked(): Promise<{ release(): Promise<string> }> {
-  const { wherry } = rig;
-  const gate = path.join(wherry.folder, 'gate');
-  const script = 'echo run; until [ -e "$0" ]; do sleep 0.05; done';
-  await wherry.succeed(['submit', '--computer', 'localhost', '--', 'sh', '-c', script, gate]);
-  await until(async () => (await wherry.list()).every(({ jobId }) => jobId !== null), {
-    what: 'the job id',
-    timeout: 30_000,
-  });
-  return { release: () => wherry.write('gate', '') };
-}
-
 describe('a worker that is killed', () => {
   it('is started again, and its jobs end, each after one run', async () => {
     const { wherry } = rig;
     await wherry.succeed(['daemon', 'start', '--workers', '2']);
     const before = await rig.ready(2);
-    const blocked = await submitBlocked();
+    const blocked = await rig.submitBlocked();
     for (const worker of before) process.kill(pidOf(worker), 'SIGKILL');
     await blocked.release();
     await until(async () => (await rig.status()).workers.every(({ restarts }) => restarts === 1), {
@@ -52,7 +39,7 @@ describe('a supervisor that is killed', () => {
     const { wherry } = rig;
     await wherry.succeed(['daemon', 'start', '--workers', '2']);
     const { pid, workers } = await rig.status();
-    const blocked = await submitBlocked();
+    const blocked = await rig.submitBlocked();
     process.kill(pid, 'SIGKILL');
     await Promise.all([pid, ...workers.map(pidOf)].map(rig.ended));
     expect((await wherry.run(['daemon', 'status'])).exitCode).toBe(1);
@@ -87,7 +74,7 @@ describe('a worker that sleeps past its lease', () => {
     const { wherry, directory } = rig;
     await wherry.succeed(['daemon', 'start']);
     const [worker] = await rig.ready(1);
-    const blocked = await submitBlocked();
+    const blocked = await rig.submitBlocked();
     const file = path.join(directory, 'store.sqlite');
     await until(() => stopOutsideTransaction(pidOf(worker), file), { what: 'a stop between two transactions' });
     await using profile = await openProfile({ home: wherry.home });

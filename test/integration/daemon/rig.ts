@@ -1,9 +1,15 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { daemonStatus } from '../../../src/daemon/client.js';
+import type { DaemonOptions } from '../../../src/daemon/daemon.js';
 import type { DaemonStatus, WorkerStatus } from '../../../src/daemon/messages.js';
 import { type CommandLine, startCommandLine } from '../../rigs/command-line.js';
+import { startDaemon } from '../../rigs/daemon.js';
 import { until } from '../../rigs/until.js';
+
+/** Settings as a daemon has them, also such as no user could give. */
+export type Settings = NonNullable<DaemonOptions['settings']>;
 
 /** A command line whose daemon ends with the test, whatever happened to it. */
 export interface DaemonRig extends AsyncDisposable {
@@ -16,6 +22,10 @@ export interface DaemonRig extends AsyncDisposable {
   ready(count: number): Promise<readonly WorkerStatus[]>;
   /** Waits until a program has ended. */
   ended(pid: number): Promise<void>;
+  /** Starts a daemon in the foreground with such settings, and returns when its workers are ready. */
+  startWith(settings: Settings, workers: number): Promise<void>;
+  /** Submits a job that runs until `release` is called, and waits until the scheduler has it. */
+  submitBlocked(): Promise<{ release(): Promise<string> }>;
 }
 
 export async function startDaemonRig(): Promise<DaemonRig> {
@@ -45,6 +55,30 @@ export async function startDaemonRig(): Promise<DaemonRig> {
         { what: `${count} ready workers`, timeout: 30_000 },
       );
     },
+    async startWith(settings, workers) {
+      const program = fileURLToPath(new URL('../../rigs/settled-daemon.js', import.meta.url));
+      await startDaemon([process.execPath, program, JSON.stringify(settings), String(workers)], {
+        log: path.join(wherry.folder, 'settled-daemon.log'),
+        environment: { WHERRY_HOME: wherry.home },
+      });
+      // It does not answer in the first moments.
+      const there = async () => {
+        const daemon = await daemonStatus({ directory }).catch(() => undefined);
+        return daemon?.workers.filter(({ state }) => state === 'ready').length === workers;
+      };
+      await until(there, { what: 'the daemon', timeout: 60_000 });
+      await status();
+    },
+    async submitBlocked() {
+      const script = 'echo run; until [ -e "$0" ]; do sleep 0.05; done';
+      const gate = path.join(wherry.folder, 'gate');
+      await wherry.succeed(['submit', '--computer', 'localhost', '--', 'sh', '-c', script, gate]);
+      await until(async () => (await wherry.list()).every(({ jobId }) => jobId !== null), {
+        what: 'the job id',
+        timeout: 60_000,
+      });
+      return { release: () => wherry.write('gate', '') };
+    },
     async [Symbol.asyncDispose]() {
       for (const pid of seen) if (runs(pid)) process.kill(pid, 'SIGCONT');
       await wherry.run(['daemon', 'stop', '--timeout', '2s']);
@@ -59,7 +93,7 @@ export async function startDaemonRig(): Promise<DaemonRig> {
 export function runs(pid: number): boolean {
   try {
     const words = readFileSync(`/proc/${pid}/cmdline`, 'latin1');
-    return words.includes('cli/main.js') || words.includes('daemon/worker.js');
+    return ['cli/main.js', 'daemon/worker.js', 'settled-daemon.js'].some((name) => words.includes(name));
   } catch {
     return false;
   }
