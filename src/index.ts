@@ -11,12 +11,26 @@
  * @module
  */
 
+export type {
+  Address,
+  Broadcast,
+  BroadcastFilter,
+  Communicator,
+  Json,
+  Method,
+  ParkedTask,
+  Patience,
+  QueueStatus,
+  Task,
+  TaskIntake,
+} from './broker/communicator.js';
 export type { ComputerConfig, Limits } from './config/computer.js';
 export { readComputerFile, writeComputer } from './config/computer-file.js';
 export type { Job, JobInput } from './config/job.js';
 export { readJobFile } from './config/job-file.js';
 export { type ComputerView, computerView } from './engine/computer-view.js';
 export { addComputer, changeComputer, getComputer, listComputers, removeComputer } from './engine/computers.js';
+export { openCommunicator } from './engine/control/open-communicator.js';
 export { Engine, type EngineOptions, type ForeignDriver } from './engine/engine.js';
 export { type Explanation, explain } from './engine/explain.js';
 export { pause, play, requestKill } from './engine/intents.js';

@@ -155,7 +155,7 @@ export class AmqpCommunicator implements contract.Communicator {
     const key = broadcastKey(subject, sender);
     const body = encodeBody(message.body);
     const sending = { exchange: this.#topology.broadcasts, key, body, properties: properties('broadcast', headers) };
-    await this.#publisher.send({ ...sending, repeatable: true }, this.#limits());
+    await this.#publisher.send({ ...sending, repeatable: true, mandatory: false }, this.#limits());
   }
 
   async listen(

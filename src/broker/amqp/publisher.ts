@@ -12,6 +12,8 @@ export interface Sending {
   readonly properties: Options.Publish;
   /** Is it of use on another connection, when this one breaks before the broker has confirmed it? */
   readonly repeatable: boolean;
+  /** Is it to be told whether it reached a queue? Default: yes. */
+  readonly mandatory?: boolean;
   /** Is it a part of setting up the connection? Others wait until that is done. */
   readonly early?: boolean;
 }
@@ -61,14 +63,14 @@ export class Publisher implements Part {
   }
 
   /**
-   * @returns whether it reached a queue
+   * @returns whether it reached a queue, as far as that is to be told
    * Errors: `broker-unavailable` when it was not confirmed in time; `broker-lost`.
    */
   async send(sending: Sending, limits: Limits): Promise<boolean> {
     if (this.#ended) throw this.#ended;
     const expectation = new Expectation<boolean>(limits, unavailableError);
     const messageId = sending.properties.messageId ?? `${++this.#count}`;
-    const properties = { ...sending.properties, messageId, mandatory: true };
+    const properties = { ...sending.properties, messageId, mandatory: sending.mandatory ?? true };
     const outstanding = { ...sending, properties, expectation, written: false };
     this.#outstanding.add(outstanding);
     if (!expectation.settled) this.#write(outstanding);

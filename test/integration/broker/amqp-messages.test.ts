@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
 import { type ChannelModel, connect, type Options } from 'amqplib';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { openAmqp } from '../../../src/broker/amqp/index.js';
@@ -160,6 +161,33 @@ describe('at the broker', () => {
     expect([await queues(), await bindings()]).toEqual([2, 20]);
     for (const one of served) await one[Symbol.asyncDispose]();
     expect([await queues(), await bindings()]).toEqual([2, 0]);
+  });
+
+  it('a user with the rights that docs/broker.md names can do everything', async () => {
+    const page = await readFile('docs/broker.md', 'utf8');
+    const rights = /set_permissions -p VHOST USER\s+('.*?') ('.*?') ('.*?')`/s.exec(page)?.slice(1) ?? [];
+    expect(rights).toHaveLength(3);
+    await broker.control('add_user', 'modest', 'secret');
+    const words = rights.map((right) => right.slice(1, -1));
+    await broker.control('set_permissions', '-p', '/', 'modest', ...words);
+    const url = broker.url.replace('guest:guest', 'modest:secret');
+    await using communicator = await openAmqp({ url, prefix });
+    const heard: Json[] = [];
+    await communicator.serve('process.1', { echo: (body) => body });
+    await communicator.listen([{}], ({ body }) => heard.push(body));
+    await communicator.broadcast('news', { body: 1 });
+    expect(await communicator.call('process.1', 'echo', 1, patience)).toBe(1);
+    await using intake = await communicator.takeTasks('work', { prefetch: 1 });
+    const answer = communicator.callTask('work', 1, patience);
+    await (await intake.next()).accept(2);
+    expect(await answer).toBe(2);
+    await communicator.sendTask('work', 3);
+    await (await intake.next()).park('odd');
+    expect(await communicator.parkedTasks('work', 1)).toHaveLength(1);
+    expect(await communicator.resendParked('work', 'all')).toBe(1);
+    await until(() => heard.length === 1, { what: 'the broadcast', timeout: ample });
+    const other = openAmqp({ url, prefix: 'other' });
+    await expect(other).rejects.toMatchObject({ code: 'broker-unavailable', transient: false });
   });
 
   describe('quorum queues as the default of a virtual host, with a limit of deliveries', () => {
