@@ -1,3 +1,4 @@
+import { broker } from './broker.js';
 import { commandLine } from './command-line.js';
 import { isolatedJob } from './isolated-job.js';
 import { largeFile } from './large-file.js';
@@ -18,6 +19,7 @@ const measurements: readonly Measurement[] = [
   lifeCycles,
   waiting,
   commandLine,
+  broker,
 ];
 
 const names = process.argv.slice(2);

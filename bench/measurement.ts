@@ -1,7 +1,7 @@
 /** One line of a result: what was measured, all its samples, and the goal it is held to. */
 export interface Figure {
   readonly label: string;
-  readonly unit: 's' | 'ms' | 'µs' | 'MB/s' | 'jobs/s' | 'MB' | 'x' | 'number';
+  readonly unit: 's' | 'ms' | 'µs' | 'MB/s' | 'jobs/s' | 'tasks/s' | 'MB' | 'x' | 'number';
   /** In the order in which they were taken. */
   readonly samples: readonly number[];
   readonly goal?: Goal;
