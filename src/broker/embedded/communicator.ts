@@ -42,6 +42,15 @@ interface Listener {
   readonly hear: (broadcast: Broadcast) => unknown;
 }
 
+/** Parked tasks that are listed at a time. */
+const mostListed = 1_000_000;
+
+/** Milliseconds that a timer can wait. */
+const longestTime = 2_147_483_647;
+
+/** Milliseconds that what is over waits for the hub to know it. */
+const courtesy = 1_000;
+
 /** Characters of the names that a message carries besides those with a pattern. */
 const longestName = 500;
 
@@ -125,7 +134,9 @@ export class EmbeddedCommunicator implements Communicator {
 
   async parkedTasks(queue: string, limit: number): Promise<readonly ParkedTask[]> {
     checkQueue(queue);
-    const rows = parkedRows.parse(decodeBody(await this.#ask((id) => ({ type: 'parked', id, queue, limit }))));
+    const rows = parkedRows.parse(
+      decodeBody(await this.#ask((id) => ({ type: 'parked', id, queue, limit: Math.min(limit, mostListed) }))),
+    );
     return rows.map((row) => ({ ...row, body: decodeBody(Buffer.from(row.body)) }));
   }
 
@@ -149,7 +160,7 @@ export class EmbeddedCommunicator implements Communicator {
   async call(recipient: Address, method: string, body: Json, patience: Patience): Promise<Json> {
     checkAddress(recipient);
     checkName(method, 'a method');
-    const { timeout } = patience;
+    const timeout = Math.min(patience.timeout, longestTime);
     const message = (id: number): ToHub => ({ type: 'call', id, recipient, method, timeout });
     return decodeBody(await this.#askPatiently(message, encodeBody(body), patience));
   }
@@ -237,7 +248,8 @@ export class EmbeddedCommunicator implements Communicator {
     body: Uint8Array,
     { timeout, signal }: Patience,
   ): Promise<Buffer> {
-    return this.#ask(message, body, { until: performance.now() + timeout, signal }, () => {
+    const until = performance.now() + Math.min(timeout, longestTime);
+    return this.#ask(message, body, { until, signal }, () => {
       return new WherryError('timed-out', `no answer came within ${timeout / 1_000} s`, { transient: true });
     });
   }
@@ -251,10 +263,12 @@ export class EmbeddedCommunicator implements Communicator {
     return this.#requests.ask(connection, message, body, { until: this.#patienceEnds() }, silent);
   }
 
-  /** Says something to the hub that it only has to know as long as there is a connection. */
+  /** Says something to the hub that it only has to know as long as there is a connection; it need not answer. */
   async #tell(message: (id: number) => ToHub): Promise<void> {
     const connection = this.#link.current;
-    if (connection !== undefined) await this.#askOn(connection, message).catch(() => undefined);
+    if (connection === undefined) return;
+    const until = performance.now() + Math.min(this.#options.patience, courtesy);
+    await this.#requests.ask(connection, message, noBody, { until }, silent).catch(() => undefined);
   }
 
   /** Enters something here and at the hub: here first, for the hub may make use of it at once. */

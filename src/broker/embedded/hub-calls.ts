@@ -25,19 +25,25 @@ export class HubCalls {
   }
 
   serve(client: HubClient, message: Of<'serve'>): void {
-    if (this.#servers.has(message.address)) {
+    if (this.#isTaken(client, message.address)) {
       // Its owner may have died a moment ago, and only its end has not been heard yet.
       setImmediate(() => setImmediate(() => this.#serveNow(client, message)));
     } else this.#serveNow(client, message);
   }
 
   #serveNow(client: HubClient, { id, address }: Of<'serve'>): void {
-    if (this.#servers.has(address)) {
+    if (this.#isTaken(client, address)) {
       failed(client, id, new WherryError('name-taken', `somebody answers to ${address} already`));
     } else if (!client.over) {
       this.#servers.set(address, client);
       done(client, id);
     }
+  }
+
+  /** Whoever connects again may ask twice for what is his: for what he had, and for what he was about to ask for. */
+  #isTaken(client: HubClient, address: string): boolean {
+    const server = this.#servers.get(address);
+    return server !== undefined && server !== client;
   }
 
   serveNoMore(client: HubClient, { id, address }: Of<'serve-no-more'>): void {

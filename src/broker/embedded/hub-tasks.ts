@@ -102,10 +102,12 @@ export class HubTasks {
       failed(client, id, error);
       return;
     }
+    done(client, id);
     const takers = this.#takers.get(queue) ?? [];
+    // Whoever connects again may ask twice: for what he had, and for what he was about to ask for.
+    if (takers.some((other) => other.client === client && other.id === taker)) return;
     takers.push({ client, id: taker, queue, prefetch, attempts, inHand: new Set() });
     this.#takers.set(queue, takers);
-    done(client, id);
     this.#wake(queue);
   }
 

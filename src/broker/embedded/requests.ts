@@ -1,7 +1,7 @@
-import type { WherryError } from '../../errors.js';
+import { WherryError } from '../../errors.js';
 import { Expectation, type Limits } from '../expectation.js';
 import type { HubConnection } from './link.js';
-import type { ToHub } from './protocol.js';
+import { type ToHub, toHub } from './protocol.js';
 
 /** What a client has asked the hub and was not answered yet. */
 export class Requests {
@@ -24,7 +24,7 @@ export class Requests {
     if (answer.settled) return answer.promise;
     this.#last += 1;
     const id = this.#last;
-    connection.send(message(id), body);
+    connection.send(checked(message(id)), body);
     this.#waiting.set(id, answer);
     try {
       return await answer.promise;
@@ -47,4 +47,12 @@ export class Requests {
     this.#waiting.clear();
     for (const answer of waiting) answer.reject(error);
   }
+}
+
+/** The hub would end the connection of somebody who says what it does not understand. */
+function checked(message: ToHub): ToHub {
+  const { success, error } = toHub.safeParse(message);
+  if (success) return message;
+  const [issue] = error.issues;
+  throw new WherryError('message-refused', `this cannot be sent: ${issue?.path.join('.')} ${issue?.message}`);
 }

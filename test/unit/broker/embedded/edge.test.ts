@@ -4,6 +4,7 @@ import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { encodeFrame, FrameReader, largest } from '../../../../src/broker/embedded/frames.js';
 import { openEmbedded } from '../../../../src/broker/embedded/index.js';
+import { takeLock } from '../../../../src/broker/lock.js';
 import { codeFrom } from '../../../conformance/communicator/world.js';
 import { until } from '../../../rigs/until.js';
 import { temporaryDirectory } from './world.js';
@@ -135,5 +136,61 @@ describe('the edge of the hub', () => {
     );
     expect(await codeFrom(communicator.sendTask('work', `${body}x`))).toBe('message-refused');
     expect(edge.problems).toEqual([]);
+  });
+});
+
+describe('a communicator whose hub is away for a while', () => {
+  it('does once what was begun meanwhile', async () => {
+    using directory = temporaryDirectory();
+    const hub = await openEmbedded({ directory: directory.path, hub: 'prefer' });
+    await using communicator = await openEmbedded({ directory: directory.path });
+    // Nobody becomes the hub as long as this test has its lock, which it takes in the same breath.
+    const closing = hub[Symbol.asyncDispose]();
+    const lock = takeLock(path.join(directory.path, 'broker.lock'), 'broker-unavailable');
+    expect(lock).toBeDefined();
+    await closing;
+    await until(() => !communicator.connected, { what: 'the end of the connection' });
+    const heard: string[] = [];
+    const begun = Promise.all([
+      communicator.takeTasks('work', { prefetch: 1 }),
+      communicator.serve('worker.1', { echo: (body) => body }),
+      communicator.listen([{}], ({ subject }) => heard.push(subject)),
+      communicator.sendTask('work', 'first'),
+      communicator.call('worker.1', 'echo', 1, { timeout: 20_000 }),
+    ]);
+    lock?.[Symbol.dispose]();
+    const [intake, , , , answer] = await begun;
+    expect(answer).toBe(1);
+    expect((await intake.next()).body).toBe('first');
+    await communicator.broadcast('news');
+    await communicator.sendTask('work', 'second');
+    expect(await communicator.queueStatus('work')).toEqual({ waiting: 1, parked: 0, takers: 1 });
+    expect(heard).toEqual(['news']);
+    expect(await codeFrom(communicator.serve('worker.1', {}))).toBe('name-taken');
+  });
+});
+
+describe('numbers that make no sense', () => {
+  it('are refused, or mean what they say, and do no harm', async () => {
+    using directory = temporaryDirectory();
+    const problems: unknown[] = [];
+    const onProblem = (error: unknown) => problems.push(error);
+    await using communicator = await openEmbedded({ directory: directory.path, onProblem });
+    await communicator.serve('worker.1', {
+      patient: (_, { signal }) => new Promise<boolean>((resolve) => setTimeout(() => resolve(signal.aborted), 20)),
+    });
+    const call = (timeout: number) => communicator.call('worker.1', 'patient', null, { timeout });
+    for (const timeout of [Number.POSITIVE_INFINITY, 1e12]) expect(await call(timeout)).toBe(false);
+    for (const timeout of [0, -5]) expect(await codeFrom(call(timeout))).toBe('timed-out');
+    expect(await codeFrom(call(Number.NaN))).toBe('message-refused');
+    for (const limit of [-1, 0.5, Number.NaN]) {
+      expect(await codeFrom(communicator.parkedTasks('work', limit))).toBe('message-refused');
+    }
+    expect(await communicator.parkedTasks('work', Number.POSITIVE_INFINITY)).toEqual([]);
+    for (const prefetch of [0, -1, 1.5, Number.NaN]) {
+      expect(await codeFrom(communicator.takeTasks('work', { prefetch }))).toBe('message-refused');
+    }
+    expect(await codeFrom(communicator.resendParked('work', ['x'.repeat(5_000)]))).toBe('message-refused');
+    expect(problems).toEqual([]);
   });
 });
