@@ -9,8 +9,11 @@ type Work<T> = (transaction: StoreTransaction) => Promise<T>;
 /** A work that somebody waits for. */
 interface Write {
   readonly repeatable: boolean;
-  /** Does the work; gives what tells the one who waits, once it is committed. */
-  attempt(transaction: StoreTransaction): Promise<() => void>;
+  /**
+   * Does the work; gives what tells the one who waits, once it is committed.
+   * @param isAlone nobody shares the transaction: when it fails, all of it may be undone
+   */
+  attempt(transaction: StoreTransaction, isAlone: boolean): Promise<() => void>;
   fail(error: unknown): void;
 }
 
@@ -54,7 +57,11 @@ export class GroupCommit {
         return () => resolve(value);
       };
       const undone = (error: unknown) => () => reject(error);
-      this.#waiting.push({ ...options, attempt: (transaction) => apart(transaction, attempt, undone), fail: reject });
+      this.#waiting.push({
+        ...options,
+        attempt: (transaction, isAlone) => (isAlone ? attempt(transaction) : apart(transaction, attempt, undone)),
+        fail: reject,
+      });
       if (!this.#busy) void this.#carryOutAll();
     });
   }
@@ -72,7 +79,7 @@ export class GroupCommit {
     const tell: (() => void)[] = [];
     const work = async (transaction: StoreTransaction) => {
       await this.#before(transaction);
-      for (const write of writes) tell.push(await write.attempt(transaction));
+      for (const write of writes) tell.push(await write.attempt(transaction, writes.length === 1));
     };
     try {
       if (writes.every(({ repeatable }) => repeatable)) await repeatableTransaction(this.#store, work);

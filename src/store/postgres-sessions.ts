@@ -65,11 +65,12 @@ export class Sessions {
       keepAlive: true,
       keepAliveInitialDelayMillis: 10_000,
       types: { getTypeParser: parserOf },
+      // As with a file, a store that is open keeps no program from ending.
+      allowExitOnIdle: true,
     });
-    // Unused connections break when the server ends; those in use are told of it by their next statement.
-    const ignore = () => undefined;
-    this.#pool.on('error', ignore);
-    this.#pool.on('connect', (client) => client.on('error', ignore));
+    // Unused connections break when the server ends; of those in use the next statement tells it.
+    this.#pool.on('error', () => undefined);
+    this.#pool.on('connect', (client) => client.on('error', (error) => noteEnding(client, error)));
   }
 
   /**
@@ -150,6 +151,14 @@ export class Sessions {
   }
 }
 
+/** Why connections were ended while nothing was asked, in the words of the server. */
+const endings = new WeakMap<pg.ClientBase, Error>();
+
+function noteEnding(client: pg.ClientBase, error: Error): void {
+  // The first says why; what follows is that it has ended.
+  if (!endings.has(client)) endings.set(client, error);
+}
+
 class LentSession implements Session {
   readonly #client: pg.PoolClient;
   readonly #returned: () => void;
@@ -169,7 +178,7 @@ class LentSession implements Session {
       return Array.isArray(result) ? (result.at(-1) as pg.QueryResult) : result;
     } catch (error) {
       this.#isBroken ||= isLost(error);
-      throw error;
+      throw endings.get(this.#client) ?? error;
     }
   }
 

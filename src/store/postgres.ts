@@ -114,6 +114,7 @@ class LazyConnection implements DatabaseConnection {
   }
 
   async begin(): Promise<void> {
+    this.#leave?.();
     this.#leave = await this.#writer.take();
     this.#isInTransaction = true;
     try {

@@ -60,6 +60,14 @@ describe('a new database on PostgreSQL', () => {
     await Promise.all(stores.map((store) => store.destroy()));
   });
 
+  it('is reached through a socket as well', async () => {
+    const database = await server.databases.create();
+    const url = `postgres://wherry@${encodeURIComponent(server.folder)}:${server.port}/${database}`;
+    const store = await openStore({ kind: 'postgres', url, password });
+    await insertProcess(store);
+    await store.destroy();
+  });
+
   it('keeps rows, and never gives the id of a removed process to another', async () => {
     const place = server.databases.place(await server.databases.create());
     const first = await openStore(place);
