@@ -15,6 +15,8 @@ export const packageNames = [
   'rsync',
   'rabbitmq-server',
   'postgresql',
+  'iproute2',
+  'libfaketime',
 ] as const;
 export type PackageName = (typeof packageNames)[number];
 

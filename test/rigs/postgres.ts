@@ -1,4 +1,4 @@
-import { chmod, chown, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { appendFile, chmod, chown, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { executeOrFail } from './command.js';
@@ -11,11 +11,13 @@ const programs = '/usr/lib/postgresql/15/bin';
 export interface PostgresOptions {
   /** Logins need this password (SCRAM); without it everybody is let in. */
   readonly password?: string;
+  /** A further address to listen on, beside the loopback. */
+  readonly address?: string;
   /** Keep what is committed through a loss of power, as a real server does; for measurements. Default: false. */
   readonly durable?: boolean;
 }
 
-/** A PostgreSQL server of the test's own on the loopback interface. */
+/** A PostgreSQL server of the test's own, on the loopback interface unless told otherwise. */
 export interface Postgres extends AsyncDisposable {
   readonly port: number;
   readonly folder: string;
@@ -43,7 +45,8 @@ export async function startPostgres(options: PostgresOptions = {}): Promise<Post
   return server;
 }
 
-async function makeCluster(folder: string, owner: TestUser, { password, durable }: PostgresOptions): Promise<void> {
+async function makeCluster(folder: string, owner: TestUser, options: PostgresOptions): Promise<void> {
+  const { password, address, durable } = options;
   const data = path.join(folder, 'data');
   const words = [`${programs}/initdb`, '-D', data, '-U', superuser, '-N', '--locale=C.UTF-8', '-E', 'UTF8'];
   const secret = path.join(folder, 'password');
@@ -56,7 +59,7 @@ async function makeCluster(folder: string, owner: TestUser, { password, durable 
   await executeOrFail(words, { as: isRoot ? owner : undefined, directory: folder });
   await rm(secret, { force: true });
   const settings = [
-    "listen_addresses = '127.0.0.1'",
+    `listen_addresses = '${['127.0.0.1', ...(address === undefined ? [] : [address])].join(', ')}'`,
     `unix_socket_directories = '${folder}'`,
     'max_connections = 200',
     'shared_buffers = 32MB',
@@ -65,6 +68,8 @@ async function makeCluster(folder: string, owner: TestUser, { password, durable 
   ];
   const file = path.join(data, 'postgresql.auto.conf');
   await writeFile(file, `${settings.join('\n')}\n`);
+  const method = password === undefined ? 'trust' : 'scram-sha-256';
+  if (address !== undefined) await appendFile(path.join(data, 'pg_hba.conf'), `host all all samenet ${method}\n`);
 }
 
 class Server implements Postgres {

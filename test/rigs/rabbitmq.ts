@@ -10,6 +10,8 @@ const programs = '/usr/lib/rabbitmq/bin';
 const account = 'rabbitmq';
 
 export interface RabbitmqOptions {
+  /** A further address to listen on, beside the loopback. */
+  readonly address?: string;
   /** Further lines for rabbitmq.conf. */
   readonly lines?: readonly string[];
   /** Further files of its folder, such as certificates that `lines` name; `$folder` in the lines stands for it. */
@@ -47,7 +49,14 @@ export async function startRabbitmq(options: RabbitmqOptions = {}): Promise<Rabb
   const folder = await mkdtemp(join(tmpdir(), 'wherry-rabbitmq-'));
   const [port, distribution, mapper] = await freePorts(3);
   if (!port || !distribution || !mapper) throw new Error('there are not enough free ports');
-  const lines = (options.lines ?? []).map((line) => line.replaceAll('$folder', folder));
+  const { address } = options;
+  const listeners = ['127.0.0.1', ...(address === undefined ? [] : [address])];
+  const own = [
+    ...listeners.map((listener, index) => `listeners.tcp.${index + 1} = ${listener}:${port}`),
+    // Else guest could log in from the loopback only.
+    ...(address === undefined ? [] : ['loopback_users = none']),
+  ];
+  const lines = [...own, ...(options.lines ?? [])].map((line) => line.replaceAll('$folder', folder));
   await writeFile(join(folder, 'rabbitmq.conf'), `${lines.join('\n')}\n`);
   await writeFile(join(folder, 'advanced.config'), '[].\n');
   await writeFile(join(folder, 'enabled_plugins'), '[].\n');
@@ -59,8 +68,6 @@ export async function startRabbitmq(options: RabbitmqOptions = {}): Promise<Rabb
     ERL_EPMD_PORT: `${mapper}`,
     ERL_EPMD_ADDRESS: '127.0.0.1',
     RABBITMQ_NODENAME: `wherry-${mapper}@localhost`,
-    RABBITMQ_NODE_IP_ADDRESS: '127.0.0.1',
-    RABBITMQ_NODE_PORT: `${port}`,
     RABBITMQ_DIST_PORT: `${distribution}`,
     RABBITMQ_MNESIA_BASE: join(folder, 'mnesia'),
     RABBITMQ_LOG_BASE: join(folder, 'log'),

@@ -25,6 +25,8 @@ export interface SshdOptions {
   readonly hostKeyType?: 'ed25519' | 'ecdsa' | 'rsa';
   /** Default: a free one. */
   readonly port?: number;
+  /** Default: that of the loopback interface. */
+  readonly address?: string;
   /** Trust certificates signed by `certificateAuthority` instead of plain keys. */
   readonly certificatesOnly?: boolean;
   /** Offer SFTP. Default true. */
@@ -70,13 +72,14 @@ export interface Sshd extends AsyncDisposable {
 /** Can the rig make users with other login shells? */
 export const canChooseLoginShell = isRoot;
 
-/** Starts a real OpenSSH server on the loopback interface, as a child of this process, with keys of its own. */
+/** Starts a real OpenSSH server, on the loopback interface unless told otherwise, as a child of this process, with keys of its own. */
 export async function startSshd(options: SshdOptions = {}): Promise<Sshd> {
   const directory = await mkdtemp(join(tmpdir(), 'wherry-sshd-'));
   await chmod(directory, 0o755);
   const account = options.loginShell === undefined ? await testUser() : await accountWithShell(options.loginShell);
   const path = (name: string) => join(directory, name);
   const port = options.port ?? (await freePort());
+  const address = options.address ?? '127.0.0.1';
   const home = path('home');
   await makeHome(home, account, options.homeFiles ?? {});
   const hostKeyType = options.hostKeyType ?? 'ed25519';
@@ -87,7 +90,7 @@ export async function startSshd(options: SshdOptions = {}): Promise<Sshd> {
   ]);
   const hostKey = (await readFile(path('host_key.pub'), 'utf8')).split(' ').slice(0, 2).join(' ');
   const identity = await readFile(path('identity.pub'), 'utf8');
-  await writeFile(path('known_hosts'), `[127.0.0.1]:${port} ${hostKey}\n`);
+  await writeFile(path('known_hosts'), `[${address}]:${port} ${hostKey}\n`);
   await writeFile(path('authorized_keys'), options.certificatesOnly ? '' : identity);
   await writeFile(path('client_config'), '');
   if (options.banner !== undefined) await writeFile(path('banner'), options.banner);
@@ -97,7 +100,7 @@ export async function startSshd(options: SshdOptions = {}): Promise<Sshd> {
     `${[
       ...(options.lines ?? []),
       `Port ${port}`,
-      'ListenAddress 127.0.0.1',
+      `ListenAddress ${address}`,
       `HostKey ${path('host_key')}`,
       'PidFile none',
       `AuthorizedKeysFile ${path('authorized_keys')}`,
@@ -131,7 +134,7 @@ export async function startSshd(options: SshdOptions = {}): Promise<Sshd> {
     await rm(directory, { recursive: true, force: true });
   };
   const connection: SshdConnection = {
-    host: '127.0.0.1',
+    host: address,
     port,
     user: account.name,
     identityFile: path('identity'),
