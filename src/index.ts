@@ -11,11 +11,16 @@
  * @module
  */
 
+export {
+  type AmqpOptions,
+  openAmqp,
+} from './broker/amqp/index.js';
 export type {
   Address,
   Broadcast,
   BroadcastFilter,
   Communicator,
+  CommunicatorOptions,
   Json,
   Method,
   ParkedTask,
@@ -24,15 +29,19 @@ export type {
   Task,
   TaskIntake,
 } from './broker/communicator.js';
+export { type EmbeddedOptions, openEmbedded } from './broker/embedded/index.js';
 export type { ComputerConfig, Limits } from './config/computer.js';
 export { readComputerFile, writeComputer } from './config/computer-file.js';
 export type { Job, JobInput } from './config/job.js';
 export { readJobFile } from './config/job-file.js';
 export { type ComputerView, computerView } from './engine/computer-view.js';
 export { addComputer, changeComputer, getComputer, listComputers, removeComputer } from './engine/computers.js';
-export { openCommunicator } from './engine/control/open-communicator.js';
+export { Driver, type DriverOptions } from './engine/control/driver.js';
+export { type OpenOptions, openCommunicator } from './engine/control/open-communicator.js';
+export { type Controlled, type Launched, ProcessControl } from './engine/control/process-control.js';
 export { Engine, type EngineOptions, type ForeignDriver } from './engine/engine.js';
 export { type Explanation, explain } from './engine/explain.js';
+export { type Initialised, initProfile, type ServicesWanted } from './engine/init-profile.js';
 export { pause, play, requestKill } from './engine/intents.js';
 export { type JobRequest, submitJobs } from './engine/prepare-jobs.js';
 export { openProfile, type Profile, type ProfileOptions } from './engine/profile.js';

@@ -50,6 +50,7 @@ export function locateProfile(
 /** Makes the directories of a profile, for the user alone (0700), unless they exist; checks that they can be used. */
 export async function ensureProfile(location: ProfileLocation): Promise<void> {
   try {
+    await makeDirectory(location.directory);
     await makeDirectory(location.repositoryDirectory);
     await access(location.directory, constants.R_OK | constants.W_OK | constants.X_OK);
     await access(location.repositoryDirectory, constants.R_OK | constants.W_OK | constants.X_OK);
@@ -86,7 +87,9 @@ async function unusable(location: ProfileLocation, error: unknown): Promise<Wher
       cause: error,
     });
   }
-  const home = visible(location.home);
+  const { path } = error as NodeJS.ErrnoException;
+  const isRepository = path?.startsWith(location.repositoryDirectory) === true;
+  const home = visible(isRepository ? location.repositoryDirectory : location.home);
   switch (errnoOf(error)) {
     case 'EACCES':
     case 'EPERM':

@@ -64,8 +64,11 @@ export class Driver implements AsyncDisposable {
     this.#stop.abort();
     await this.#looking;
     await this.engine[Symbol.asyncDispose]();
-    await this.#service[Symbol.asyncDispose]();
+    const served = this.#service[Symbol.asyncDispose]();
+    // What waits for a broker that is away would keep us; an orderly farewell needs one that is there.
+    if (this.communicator.connected) await served;
     await this.communicator[Symbol.asyncDispose]();
+    await served;
   }
 
   /** Says that this worker is there, and counts all that are. */
