@@ -90,12 +90,13 @@ export class AmqpCommunicator implements contract.Communicator {
     if (!Number.isInteger(prefetch) || prefetch < 1 || prefetch > 65_535) {
       throw new WherryError('message-refused', 'the prefetch is a whole number from 1 to 65535');
     }
-    return this.#use(async (link) => {
+    const work = async (link: Link) => {
       const intake = new Intake(queue, prefetch, this.#taskTools, (ended) => this.#intakes.delete(ended));
       await intake.attach(link);
       this.#intakes.add(intake);
       return intake;
-    });
+    };
+    return this.#open().use(this.#limits(), work, (intake) => intake[Symbol.asyncDispose]());
   }
 
   async parkedTasks(queue: string, limit: number): Promise<readonly contract.ParkedTask[]> {
@@ -136,7 +137,8 @@ export class AmqpCommunicator implements contract.Communicator {
     checkAddress(address);
     if (this.#service.has(address)) throw takenError(address);
     const limits = this.#limits();
-    await this.#use((link) => this.#service.serve(link, address, methods, limits), limits);
+    const serve = (link: Link) => this.#service.serve(link, address, methods, limits);
+    await this.#open().use(limits, serve, (_, link) => this.#service.withdraw(link, address));
     return this.#ending(async () => {
       await this.#useQuietly((link) => this.#service.withdraw(link, address));
       this.#service.forget(address);
@@ -164,7 +166,11 @@ export class AmqpCommunicator implements contract.Communicator {
   ): Promise<AsyncDisposable> {
     this.#checkOpen();
     const ear: Ear = { filters: filters.map((filter) => checkFilter(filter)), listener };
-    await this.#use((link) => this.#broadcasts.add(link, ear));
+    const add = (link: Link) => this.#broadcasts.add(link, ear);
+    await this.#open().use(this.#limits(), add, async (_, link) => {
+      this.#broadcasts.remove(ear);
+      await this.#broadcasts.unbind(link, ear);
+    });
     return this.#ending(async () => {
       this.#broadcasts.remove(ear);
       await this.#useQuietly((link) => this.#broadcasts.unbind(link, ear));

@@ -67,13 +67,15 @@ export class Link {
 
   /** Does something on a channel of its own, which the broker closes when it refuses. */
   async briefly<T>(work: (channel: Channel) => Promise<T>): Promise<T> {
+    let channel: Channel | undefined;
     try {
-      const channel = await this.#model.createChannel();
+      channel = await this.#model.createChannel();
       channel.on('error', () => undefined);
       const result = await work(channel);
       await channel.close();
       return result;
     } catch (error) {
+      channel?.close().catch(() => undefined);
       throw this.#ended ? lostError(error) : operationTrouble(error);
     }
   }
@@ -170,15 +172,25 @@ export class Connection {
     return { until: performance.now() + this.#options.patience, signal };
   }
 
-  /** Does something on the connection, as soon as there is one. */
-  async use<T>(limits: Limits, work: (link: Link) => Promise<T>): Promise<T> {
+  /**
+   * Does something on the connection, as soon as there is one.
+   * @param undo what was done after whoever wanted it has given up
+   */
+  async use<T>(
+    limits: Limits,
+    work: (link: Link) => Promise<T>,
+    undo: (result: T, link: Link) => Promise<void> = async () => undefined,
+  ): Promise<T> {
     if (this.closed) throw closedError();
     const use = new Expectation<T>(limits, unavailableError);
     this.#uses.add(use as Expectation<unknown>);
     const begin = (link: Link) => {
       if (use.settled) return;
       work(link).then(
-        (result) => use.resolve(result),
+        (result) => {
+          if (!use.settled) use.resolve(result);
+          else if (!link.ended) undo(result, link).catch((error: unknown) => this.report(error));
+        },
         (error) => use.reject(link.ended && !this.closed ? lostError(error) : error),
       );
     };

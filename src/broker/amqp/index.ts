@@ -11,7 +11,7 @@ export interface AmqpOptions extends CommunicatorOptions {
   readonly password?: string;
   /** Before the names of everything at the broker, such as `wherry.<uuid of the profile>`: letters, digits, `_ . -`. */
   readonly prefix: string;
-  /** Open also when the broker is not there, and connect when it comes. Default: fail at once. */
+  /** Open also when the broker is not there, and connect when it comes; `onReconnected` tells. Default: fail at once. */
   readonly waitForBroker?: boolean;
   /** Seconds between signs of life; a connection without any for two to three of them is given up. Default: 30. */
   readonly heartbeat?: number;

@@ -1,38 +1,12 @@
-import type { Channel, ConsumeMessage } from 'amqplib';
+import type { ConsumeMessage } from 'amqplib';
 import type { WherryError } from '../../errors.js';
-import type { Json, Task, TaskIntake } from '../communicator.js';
+import type { Task, TaskIntake } from '../communicator.js';
 import { Expectation } from '../expectation.js';
 import type { Link } from './connection.js';
+import { Delivery } from './delivery.js';
 import { readBody, readHeaders } from './envelope.js';
-import { TakenTask, type TaskTools } from './taken-task.js';
+import { type ReadTask, TakenTask, type TaskTools } from './taken-task.js';
 import { closedError } from './troubles.js';
-
-/** The channel of an intake on one connection: every task must be dealt with on the one on which it came. */
-export class Delivery {
-  readonly link: Link;
-  readonly channel: Channel;
-  readonly consumer: string;
-  /** Tasks that came and are not dealt with yet. */
-  open = 0;
-  /** No more come, and what is open shall end it. */
-  draining = false;
-
-  constructor(link: Link, channel: Channel, consumer: string) {
-    this.link = link;
-    this.channel = channel;
-    this.consumer = consumer;
-  }
-
-  /** A task has been dealt with. */
-  settle(): void {
-    this.open--;
-    this.endWhenDone();
-  }
-
-  endWhenDone(): void {
-    if (this.draining && this.open === 0 && !this.link.ended) this.link.release(this.channel).catch(() => undefined);
-  }
-}
 
 /** Takes tasks of one queue; it outlives its connections. */
 export class Intake implements TaskIntake {
@@ -164,14 +138,6 @@ export class Intake implements TaskIntake {
 }
 
 let consumers = 0;
-
-export interface ReadTask {
-  readonly id: string;
-  readonly queue: string;
-  readonly body: Json;
-  readonly attempt: number;
-  readonly sentAt: number;
-}
 
 function readTask(queue: string, message: ConsumeMessage): ReadTask {
   const { attempt, sentAt } = readHeaders(message, 'task');

@@ -68,8 +68,10 @@ export class Service implements Part {
 
   async withdraw(link: Link, address: Address): Promise<void> {
     await link.briefly((channel) => channel.unbindQueue(this.#queue, this.#tools.topology.calls, address));
+    this.#served.delete(address);
   }
 
+  /** Without a word to the broker, when there is no connection. */
   forget(address: Address): void {
     this.#served.delete(address);
   }

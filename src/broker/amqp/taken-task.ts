@@ -4,8 +4,8 @@ import { WherryError } from '../../errors.js';
 import type { Json, Task } from '../communicator.js';
 import type { Limits } from '../expectation.js';
 import { failureOf } from '../failure.js';
+import type { Delivery } from './delivery.js';
 import { encodeBody, properties } from './envelope.js';
-import type { Delivery, ReadTask } from './intake.js';
 import type { Publisher } from './publisher.js';
 import type { Topology } from './topology.js';
 import { closedError, lostError } from './troubles.js';
@@ -19,6 +19,15 @@ export interface TaskTools {
   readonly limits: () => Limits;
   readonly closed: () => boolean;
   readonly report: (problem: unknown) => void;
+}
+
+/** What a message says of its task. */
+export interface ReadTask {
+  readonly id: string;
+  readonly queue: string;
+  readonly body: Json;
+  readonly attempt: number;
+  readonly sentAt: number;
 }
 
 /** Characters of a reason: it stands in a header, and those have room for 64 KiB together. */
