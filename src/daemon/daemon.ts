@@ -82,8 +82,9 @@ export async function runDaemon(location: ProfileLocation, options: DaemonOption
     failure = error;
     log.write({ level: 'error', message: messageOf(error) });
   }
+  const ended = supervisor.stop(stopping.timeout);
   hook?.tell({ type: 'daemon-stopping' });
-  const killed = await supervisor.stop(stopping.timeout);
+  const killed = await ended;
   await hook?.close(stopRest.hook);
   await within(stopRest.hub, closeHub(opening));
   server?.close();
