@@ -4,7 +4,10 @@ import { type Failure, failureOf } from '../failure.js';
 
 export const noBody: Buffer = Buffer.alloc(0);
 
-/** Errors: `message-refused` for what JSON cannot say. */
+/** Bytes of a body, with either broker. */
+export const largestBody = 8 * 1_048_576;
+
+/** Errors: `message-refused` for what JSON cannot say, and for what is too large. */
 export function encodeBody(value: unknown): Buffer {
   if (value === undefined) return encodeBody(null);
   let text: string | undefined;
@@ -14,7 +17,11 @@ export function encodeBody(value: unknown): Buffer {
     throw new WherryError('message-refused', `a body cannot be sent: ${messageOf(error)}`, { cause: error });
   }
   if (text === undefined) throw new WherryError('message-refused', `a ${typeof value} cannot be sent as a body`);
-  return Buffer.from(text);
+  const bytes = Buffer.from(text);
+  if (bytes.length <= largestBody) return bytes;
+  throw new WherryError('message-refused', 'a body is larger than 8 MiB', {
+    hint: 'put it into the store and send its id',
+  });
 }
 
 /** Errors: `message-refused` for what is no JSON. */

@@ -42,7 +42,7 @@ interface Listener {
   readonly hear: (broadcast: Broadcast) => unknown;
 }
 
-/** Parked tasks that are listed at a time. */
+/** Parked tasks that are listed at most. */
 const mostListed = 1_000_000;
 
 /** Milliseconds that a timer can wait. */
@@ -83,8 +83,8 @@ export class EmbeddedCommunicator implements Communicator {
   }
 
   /** Waits for the first connection. Errors: `broker-unavailable`. */
-  async opened(): Promise<void> {
-    if (!this.connected) await this.#link.arrival({ until: this.#patienceEnds() });
+  async opened(patience: number): Promise<void> {
+    if (!this.connected) await this.#link.arrival({ until: performance.now() + patience });
   }
 
   async sendTask(queue: string, body: Json, options: { id?: string; signal?: AbortSignal } = {}): Promise<void> {
@@ -134,10 +134,16 @@ export class EmbeddedCommunicator implements Communicator {
 
   async parkedTasks(queue: string, limit: number): Promise<readonly ParkedTask[]> {
     checkQueue(queue);
-    const rows = parkedRows.parse(
-      decodeBody(await this.#ask((id) => ({ type: 'parked', id, queue, limit: Math.min(limit, mostListed) }))),
-    );
-    return rows.map((row) => ({ ...row, body: decodeBody(Buffer.from(row.body)) }));
+    const tasks: ParkedTask[] = [];
+    for (let more = true; more; ) {
+      const message = (id: number): ToHub => {
+        return { type: 'parked', id, queue, limit: Math.min(limit, mostListed) - tasks.length, offset: tasks.length };
+      };
+      const rows = parkedRows.parse(decodeBody(await this.#ask(message)));
+      for (const row of rows) tasks.push({ ...row, body: decodeBody(Buffer.from(row.body)) });
+      more = rows.length > 0 && tasks.length < limit;
+    }
+    return tasks;
   }
 
   async resendParked(queue: string, ids: readonly string[] | 'all'): Promise<number> {

@@ -1,7 +1,10 @@
 import { WherryError } from '../../errors.js';
 
-/** Bytes of the parts of a frame. A longer one is nothing that we sent. */
-export const largest = { header: 1_048_576, body: 15 * 1_048_576 } as const;
+/**
+ * Bytes of the parts of a frame. A longer one is nothing that we sent: the largest is a list with one parked task in it,
+ * whose body is written as JSON in JSON.
+ */
+export const largest = { header: 1_048_576, body: 20 * 1_048_576 } as const;
 
 /** Bytes before the header: its length and that of the body, each as an unsigned number of 32 bits. */
 const prefixLength = 8;

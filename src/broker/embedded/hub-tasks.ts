@@ -39,8 +39,8 @@ const perTurn = { count: 100, bytes: 4 * 1_048_576 } as const;
 /** One who has not taken so many bytes yet is given no more tasks until it has. */
 const mostUnread = 1_048_576;
 
-/** Bytes of a list of parked tasks. */
-const mostListed = 8 * 1_048_576;
+/** Parked tasks that are told at a time. */
+const perList = { count: 1_000, bytes: 4 * 1_048_576 } as const;
 
 /** Milliseconds until the file is tried again when it could not be written. */
 const pause = 1_000;
@@ -150,13 +150,13 @@ export class HubTasks {
     done(client, id);
   }
 
-  parked(client: HubClient, { id, queue, limit }: Of<'parked'>): void {
-    this.#look(client, id, () =>
-      this.#file.parked(queue, { count: limit, bytes: mostListed }).map(({ number: _, body, ...task }) => ({
-        ...task,
-        body: Buffer.from(body).toString('utf8'),
-      })),
-    );
+  /** Tells some of them; whoever wants more asks again. */
+  parked(client: HubClient, { id, queue, limit, offset }: Of<'parked'>): void {
+    const { count, bytes } = perList;
+    this.#look(client, id, () => {
+      const rows = this.#file.parked(queue, { count: Math.min(limit, count), bytes, offset });
+      return rows.map(({ number: _, body, ...task }) => ({ ...task, body: Buffer.from(body).toString('utf8') }));
+    });
   }
 
   resend(client: HubClient, { id, queue, tasks }: Of<'resend'>): void {
@@ -281,7 +281,7 @@ export class HubTasks {
     try {
       // What was asked to be written before is seen.
       this.#commit.flush();
-      done(client, id, encodeBody(question()));
+      done(client, id, Buffer.from(JSON.stringify(question())));
     } catch (error) {
       failed(client, id, error);
     }

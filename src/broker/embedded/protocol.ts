@@ -48,7 +48,8 @@ export const toHub = z.discriminatedUnion('type', [
   z.object({ type: z.literal('refuse'), id: number, delivery: number, failure }),
   z.object({ type: z.literal('park'), id: number, delivery: number, reason: name }),
   z.object({ type: z.literal('give-back'), id: number, delivery: number }),
-  z.object({ type: z.literal('parked'), id: number, queue: name, limit: number }),
+  /** Answered with as many as fit, and with none when there are no more. */
+  z.object({ type: z.literal('parked'), id: number, queue: name, limit: number, offset: number }),
   z.object({ type: z.literal('resend'), id: number, queue: name, tasks: taskIds }),
   z.object({ type: z.literal('drop'), id: number, queue: name, tasks: taskIds }),
   z.object({ type: z.literal('queue-status'), id: number, queue: name }),

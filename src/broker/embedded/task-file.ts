@@ -29,21 +29,22 @@ const layout = 1;
 
 /**
  * `place` is the order in a queue. `most_attempts` is what whoever has the task in hand allows. A task is `given` while
- * somebody has it; the next hub finds by it what was in hand when the last one died.
+ * somebody has it; the next hub finds by it what was in hand when the last one died. The body stands last, so that what
+ * is before it can be read without it.
  */
 const tables = `
   create table tasks (
     number integer primary key autoincrement,
     id text not null,
     queue text not null,
-    body blob not null,
     sent_at integer not null,
     state text not null default 'waiting' check (state in ('waiting', 'given', 'parked')),
     place integer not null,
     attempts integer not null default 0,
     most_attempts integer,
     parked_at integer,
-    reason text
+    reason text,
+    body blob not null
   );
   create index tasks_in_order on tasks (queue, state, place);
   pragma user_version = ${layout};
@@ -109,13 +110,13 @@ export class TaskFile implements Disposable {
     return this.#row('select count(*) as count from tasks where queue = ? and id = ?', queue, id).count !== 0;
   }
 
-  /** The first tasks that wait in a queue: at most so many, and no more than about so many bytes, but at least one. */
+  /** The first tasks that wait in a queue: at most so many, and no more bytes than that, but at least one. */
   first(queue: string, { count, bytes }: { readonly count: number; readonly bytes: number }): StoredTask[] {
-    return this.#bounded(
-      bytes,
-      `select ${columns} from tasks where queue = ? and state = 'waiting' order by place limit ?`,
+    const numbers = this.#all(
+      `select number from tasks where queue = ? and state = 'waiting' order by place limit ?`,
       ...[queue, count],
-    ) as unknown as StoredTask[];
+    );
+    return this.#whole<StoredTask>(numbers, columns, bytes);
   }
 
   /** Somebody has a task in hand, which counts as an attempt. */
@@ -145,14 +146,16 @@ export class TaskFile implements Disposable {
     this.#run(`update tasks set state = 'parked', reason = ?, parked_at = ? where number = ?`, reason, at, number);
   }
 
-  /** Tasks that were put aside, oldest first: at most so many, and no more than about so many bytes. */
-  parked(queue: string, { count, bytes }: { readonly count: number; readonly bytes: number }): StoredParkedTask[] {
-    return this.#bounded(
-      bytes,
-      `select ${columns}, parked_at as "parkedAt", reason from tasks where queue = ? and state = 'parked'
-        order by parked_at, place limit ?`,
-      ...[queue, count],
-    ) as unknown as StoredParkedTask[];
+  /** Tasks that were put aside, oldest first, after the first `offset`: at most so many, and no more bytes than that. */
+  parked(
+    queue: string,
+    { count, bytes, offset }: { count: number; bytes: number; offset: number },
+  ): StoredParkedTask[] {
+    const numbers = this.#all(
+      `select number from tasks where queue = ? and state = 'parked' order by parked_at, place limit ? offset ?`,
+      ...[queue, count, offset],
+    );
+    return this.#whole<StoredParkedTask>(numbers, `${columns}, parked_at as "parkedAt", reason`, bytes);
   }
 
   /** Parked tasks wait again, with a full count of attempts. @returns how many */
@@ -222,16 +225,17 @@ export class TaskFile implements Disposable {
     return this.#statement(text).get(...values) as Row;
   }
 
-  /** Rows until their bodies are so many bytes, and the one that goes beyond. */
-  #bounded(bytes: number, text: string, ...values: readonly Value[]): Row[] {
-    const rows: Row[] = [];
+  /** Whole tasks as long as their bodies are no more than so many bytes; the first always. */
+  #whole<Task extends StoredTask>(numbers: readonly Row[], columns: string, bytes: number): Task[] {
+    const tasks: Task[] = [];
     let length = 0;
-    for (const row of this.#statement(text).iterate(...values) as IterableIterator<Row>) {
-      rows.push(row);
-      length += (row.body as Uint8Array).length;
-      if (length > bytes) break;
+    for (const { number } of numbers) {
+      const task = this.#row(`select ${columns} from tasks where number = ?`, Number(number)) as unknown as Task;
+      length += task.body.length;
+      if (length > bytes && tasks.length > 0) break;
+      tasks.push(task);
     }
-    return rows;
+    return tasks;
   }
 }
 

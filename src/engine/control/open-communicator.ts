@@ -25,7 +25,7 @@ export async function openCommunicator(profile: Profile, options: OpenOptions = 
   if (settings.broker === undefined) {
     const { openEmbedded } = await import('../../broker/embedded/index.js');
     const { directory } = location;
-    return openEmbedded({ directory, hub: preferred ? 'prefer' : 'if-needed', onProblem });
+    return openEmbedded({ directory, hub: preferred ? 'prefer' : 'if-needed', waitForBroker, onProblem });
   }
   const { openAmqp } = await import('../../broker/amqp/index.js');
   const { broker: password } = await readSecrets(location, process.env);

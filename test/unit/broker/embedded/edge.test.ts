@@ -2,7 +2,8 @@ import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { encodeFrame, FrameReader, largest } from '../../../../src/broker/embedded/frames.js';
+import { largestBody } from '../../../../src/broker/embedded/bodies.js';
+import { encodeFrame, FrameReader } from '../../../../src/broker/embedded/frames.js';
 import { openEmbedded } from '../../../../src/broker/embedded/index.js';
 import { takeLock } from '../../../../src/broker/lock.js';
 import { codeFrom } from '../../../conformance/communicator/world.js';
@@ -125,16 +126,37 @@ describe('the edge of the hub', () => {
     await first.ended;
   });
 
-  it('carries the largest body, and none beyond', async () => {
+  it('carries the largest body, and none beyond', { timeout: 60_000 }, async () => {
     await using edge = await openEdge();
     const { communicator } = edge;
     await communicator.serve('worker.1', { echo: (body) => body });
-    const body = 'x'.repeat(largest.body - 2);
+    const body = 'x'.repeat(largestBody - 2);
     expect(await communicator.call('worker.1', 'echo', body, { timeout: 30_000 })).toBe(body);
     expect(await codeFrom(communicator.call('worker.1', 'echo', `${body}x`, { timeout: 30_000 }))).toBe(
       'message-refused',
     );
     expect(await codeFrom(communicator.sendTask('work', `${body}x`))).toBe('message-refused');
+    expect(edge.problems).toEqual([]);
+  });
+
+  it('lists parked tasks of any size and number', { timeout: 60_000 }, async () => {
+    await using edge = await openEdge();
+    const { communicator } = edge;
+    // Every character of it is written as two, and those as four where it is JSON in JSON.
+    const worst = '"'.repeat(largestBody / 2 - 1);
+    const count = 1_200;
+    await using intake = await communicator.takeTasks('work', { prefetch: 50 });
+    const parking = Array.from({ length: 50 }, async () => {
+      for (let number = 0; number < count / 50; number++) await (await intake.next()).park('x'.repeat(5_000));
+    });
+    const numbers = Array.from({ length: count }, (_, number) => number);
+    await Promise.all(numbers.map((number) => communicator.sendTask('work', number === 0 ? worst : number)));
+    await Promise.all(parking);
+    const parked = await communicator.parkedTasks('work', 10_000);
+    expect(parked).toHaveLength(count);
+    expect(parked.filter(({ body }) => body === worst)).toHaveLength(1);
+    expect(new Set(parked.map(({ id }) => id)).size).toBe(count);
+    expect(await communicator.parkedTasks('work', 1_100)).toHaveLength(1_100);
     expect(edge.problems).toEqual([]);
   });
 });
@@ -167,6 +189,20 @@ describe('a communicator whose hub is away for a while', () => {
     expect(await communicator.queueStatus('work')).toEqual({ waiting: 1, parked: 0, takers: 1 });
     expect(heard).toEqual(['news']);
     expect(await codeFrom(communicator.serve('worker.1', {}))).toBe('name-taken');
+  });
+});
+
+describe('a communicator that waits for its broker', () => {
+  it('opens without one, and is connected when it comes', async () => {
+    using directory = temporaryDirectory();
+    const lock = takeLock(path.join(directory.path, 'broker.lock'), 'broker-unavailable');
+    expect(await codeFrom(openEmbedded({ directory: directory.path, patience: 100 }))).toBe('broker-unavailable');
+    await using communicator = await openEmbedded({ directory: directory.path, waitForBroker: true, patience: 100 });
+    expect(communicator.connected).toBe(false);
+    expect(await codeFrom(communicator.sendTask('work', 1))).toBe('broker-unavailable');
+    lock?.[Symbol.dispose]();
+    await until(() => communicator.connected, { what: 'the connection' });
+    await communicator.sendTask('work', 1);
   });
 });
 
