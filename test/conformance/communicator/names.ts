@@ -68,6 +68,20 @@ export function nameConformance(openWorld: OpenWorld): void {
       expect((await communicator.queueStatus('work')).waiting).toBe(0);
     });
 
+    it('a body of more than 8 MiB; one that is no larger arrives', async () => {
+      await using world = await openWorld();
+      const communicator = await world.open();
+      await communicator.serve('process.1', { length: (body) => String(body).length, give: (body) => `${body}x` });
+      // As JSON it has two quotes around it.
+      const largest = 'x'.repeat(8 * 1024 * 1024 - 2);
+      expect(await communicator.call('process.1', 'length', largest, patience)).toBe(largest.length);
+      expect(await codeFrom(communicator.call('process.1', 'length', `${largest}x`, patience))).toBe('message-refused');
+      expect(await codeFrom(communicator.call('process.1', 'give', largest, patience))).toBe('message-refused');
+      expect(await codeFrom(communicator.sendTask('work', `${largest}x`))).toBe('message-refused');
+      expect(await codeFrom(communicator.broadcast('news', { body: `${largest}x` }))).toBe('message-refused');
+      expect((await communicator.queueStatus('work')).waiting).toBe(0);
+    });
+
     it('but names of letters, digits, _ and - are fine', async () => {
       await using world = await openWorld();
       const communicator = await world.open();
