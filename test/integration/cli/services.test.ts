@@ -1,8 +1,9 @@
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { chmod, readFile, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { sql } from 'kysely';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { readProfileSettings } from '../../../src/config/profile-file.js';
 import { openCommunicator } from '../../../src/engine/control/open-communicator.js';
 import { openProfile } from '../../../src/engine/profile.js';
 import type { ProcessDetails } from '../../../src/engine/views.js';
@@ -228,5 +229,33 @@ describe('store migrate', () => {
     expect(full.exitCode).not.toBe(0);
     expect(existsSync(path.join(directory(), 'profile.yaml'))).toBe(false);
     expect(await wherry.list()).toEqual([]);
+  });
+});
+
+describe('docs/store.md', () => {
+  const page = readFileSync(new URL('../../../docs/store.md', import.meta.url), 'utf8');
+  const blocks = (kind: string) =>
+    [...page.matchAll(new RegExp(`^\`\`\`${kind}\\n(.*?)^\`\`\``, 'gms'))].map(([, text = '']) => text);
+
+  it('has commands that work', async () => {
+    const [init = '', migrate = ''] = blocks('sh');
+    const example = 'postgres://me@db.example.org:5432/wherry';
+    const run = async (text: string, profile: string, database: string) => {
+      for (const line of text.trim().split('\n')) {
+        const words = line.replace(example, storeUrl(database)).split(' ').slice(1);
+        await wherry.succeed([...words, '--profile', profile]);
+      }
+    };
+    await run(init, 'new', await postgres.databases.create());
+    await wherry.succeed(['--profile', 'old', 'submit', '--computer', 'localhost', '--', 'true']);
+    await run(migrate, 'old', await postgres.databases.create());
+    await wherry.succeed(['--profile', 'old', 'wait', '1', '--timeout', '60s']);
+    await wherry.succeed(['--profile', 'old', 'daemon', 'stop']);
+  });
+
+  it('shows settings that can be read', async () => {
+    const [text = ''] = blocks('yaml');
+    const settingsFile = await wherry.write('profile.yaml', text);
+    expect(await readProfileSettings({ settingsFile })).toMatchObject({ repository: '/shared/wherry' });
   });
 });
