@@ -76,9 +76,10 @@ function encryption(options: URLSearchParams, host: string): false | ConnectionO
     });
   }
   const certificate = options.get('sslrootcert');
-  if (certificate === null) return {};
+  // Named, so that the certificate is compared with an address that is no name as well.
+  if (certificate === null) return { host };
   try {
-    return { ca: readFileSync(certificate, 'utf8') };
+    return { host, ca: readFileSync(certificate, 'utf8') };
   } catch (error) {
     throw new InputError(`the certificate ${certificate} cannot be read: ${messageOf(error)}`, [], {
       hint: 'name a file with the certificates in PEM form',

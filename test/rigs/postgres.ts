@@ -13,6 +13,8 @@ export interface PostgresOptions {
   readonly password?: string;
   /** A further address to listen on, beside the loopback. */
   readonly address?: string;
+  /** Encrypt connections to those who ask for it, with a certificate of 127.0.0.1: `certificate` in the folder. */
+  readonly encrypted?: boolean;
   /** Keep what is committed through a loss of power, as a real server does; for measurements. Default: false. */
   readonly durable?: boolean;
 }
@@ -46,7 +48,7 @@ export async function startPostgres(options: PostgresOptions = {}): Promise<Post
 }
 
 async function makeCluster(folder: string, owner: TestUser, options: PostgresOptions): Promise<void> {
-  const { password, address, durable } = options;
+  const { password, address, durable, encrypted } = options;
   const data = path.join(folder, 'data');
   const words = [`${programs}/initdb`, '-D', data, '-U', superuser, '-N', '--locale=C.UTF-8', '-E', 'UTF8'];
   const secret = path.join(folder, 'password');
@@ -64,12 +66,34 @@ async function makeCluster(folder: string, owner: TestUser, options: PostgresOpt
     'max_connections = 200',
     'shared_buffers = 32MB',
     // Many small databases that live for a moment need nobody to tidy them up.
+    ...(encrypted ? await encryption(folder, owner) : []),
     ...(durable ? [] : ['fsync = off', 'full_page_writes = off', 'autovacuum = off']),
   ];
   const file = path.join(data, 'postgresql.auto.conf');
   await writeFile(file, `${settings.join('\n')}\n`);
   const method = password === undefined ? 'trust' : 'scram-sha-256';
   if (address !== undefined) await appendFile(path.join(data, 'pg_hba.conf'), `host all all samenet ${method}\n`);
+}
+
+/** Settings for a certificate that nobody has signed but itself. */
+async function encryption(folder: string, owner: TestUser): Promise<string[]> {
+  const [certificate, key] = [path.join(folder, 'certificate'), path.join(folder, 'key')];
+  const subject = ['-subj', '/CN=wherry test', '-addext', 'subjectAltName=IP:127.0.0.1'];
+  const files = ['-nodes', '-keyout', key, '-out', certificate, '-days', '2'];
+  await executeOrFail([
+    'openssl',
+    'req',
+    '-x509',
+    '-newkey',
+    'ec',
+    '-pkeyopt',
+    'ec_paramgen_curve:prime256v1',
+    ...subject,
+    ...files,
+  ]);
+  if (isRoot) await chown(key, owner.uid, owner.gid);
+  await chmod(key, 0o600);
+  return ['ssl = on', `ssl_cert_file = '${certificate}'`, `ssl_key_file = '${key}'`];
 }
 
 class Server implements Postgres {

@@ -1,5 +1,7 @@
 import { once } from 'node:events';
 import { createServer } from 'node:net';
+import path from 'node:path';
+import { sql } from 'kysely';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { migrations } from '../../../src/store/migrations.js';
 import { profileUuid } from '../../../src/store/profile-uuid.js';
@@ -111,6 +113,27 @@ describe('a new database on PostgreSQL', () => {
       message: expect.stringContaining('9999_from_the_future'),
     });
     expect(await tables(database)).toEqual(before);
+  });
+});
+
+describe('a PostgreSQL that encrypts', () => {
+  it('is trusted for its certificate, or as it is when that was asked for', async () => {
+    await using encrypting = await startPostgres({ encrypted: true });
+    const url = encrypting.databases.url(await encrypting.databases.create());
+    const certificate = path.join(encrypting.folder, 'certificate');
+    for (const options of ['sslmode=require', `sslmode=verify-full&sslrootcert=${certificate}`]) {
+      const store = await openStore({ kind: 'postgres', url: `${url}?${options}` });
+      const { rows } = await sql<{ ssl: boolean }>`select ssl from pg_stat_ssl where pid = pg_backend_pid()`.execute(
+        store,
+      );
+      expect(rows).toEqual([{ ssl: true }]);
+      await store.destroy();
+    }
+    const distrusted = { code: 'store-failed', hint: expect.stringContaining('sslrootcert=FILE') };
+    expect(await refusal({ kind: 'postgres', url: `${url}?sslmode=verify-full` })).toMatchObject(distrusted);
+    // The certificate is another host's.
+    const elsewhere = `${url.replace('127.0.0.1', 'localhost')}?sslmode=verify-full&sslrootcert=${certificate}`;
+    expect(await refusal({ kind: 'postgres', url: elsewhere })).toMatchObject(distrusted);
   });
 });
 
