@@ -126,6 +126,23 @@ describe('the edge of the hub', () => {
     await first.ended;
   });
 
+  it('stores a task once that is sent again because a connection broke before the answer', async () => {
+    await using edge = await openEdge();
+    const { say, heard } = await edge.dial();
+    say(hello);
+    const task = { type: 'send-task', queue: 'work', answered: false };
+    for (const [id, name, again] of [
+      [1, 'a', false],
+      [2, 'a', true],
+      [3, 'b', true],
+      [4, 'b', true],
+    ] as const) {
+      say({ ...task, id, task: name, again });
+    }
+    await until(() => heard.filter(({ type }) => type === 'done').length === 4, { what: 'four answers' });
+    expect(await edge.communicator.queueStatus('work')).toMatchObject({ waiting: 2 });
+  });
+
   it('carries the largest body, and none beyond', { timeout: 60_000 }, async () => {
     await using edge = await openEdge();
     const { communicator } = edge;
