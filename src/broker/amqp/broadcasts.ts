@@ -3,8 +3,8 @@ import type { Channel, ConsumeMessage } from 'amqplib';
 import type { WherryError } from '../../errors.js';
 import type { Address, Broadcast, BroadcastFilter } from '../communicator.js';
 import { matches } from '../names.js';
-import type { Link, Part } from './connection.js';
 import { readBody, readHeaders } from './envelope.js';
+import type { Link, Part } from './link.js';
 import { ownQueue, type Topology } from './topology.js';
 
 export interface Ear {

@@ -5,9 +5,10 @@ import type { Address, Broadcast, BroadcastFilter, Json, Method, Patience } from
 import { abortedError, type Limits } from '../expectation.js';
 import { checkAddress, checkFilter, checkQueue, checkSubject } from '../names.js';
 import { Broadcasts, broadcastKey, type Ear } from './broadcasts.js';
-import { Connection, type ConnectionOptions, type Link, type Part } from './connection.js';
+import { Connection, type ConnectionOptions } from './connection.js';
 import { encodeBody, properties } from './envelope.js';
 import { Intake } from './intake.js';
+import type { Link, Part } from './link.js';
 import { dropParkedTasks, lookAtParked, type ParkedTools, resendParkedTasks } from './parked.js';
 import { Publisher } from './publisher.js';
 import { type Question, Questions } from './questions.js';

@@ -1,5 +1,5 @@
 import type { Channel } from 'amqplib';
-import type { Link } from './connection.js';
+import type { Link } from './link.js';
 
 /** The channel of an intake on one connection: every task must be dealt with on the one on which it came. */
 export class Delivery {

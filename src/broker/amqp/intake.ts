@@ -2,9 +2,9 @@ import type { ConsumeMessage } from 'amqplib';
 import type { WherryError } from '../../errors.js';
 import type { Task, TaskIntake } from '../communicator.js';
 import { Expectation } from '../expectation.js';
-import type { Link } from './connection.js';
 import { Delivery } from './delivery.js';
 import { readBody, readHeaders } from './envelope.js';
+import type { Link } from './link.js';
 import { type ReadTask, TakenTask, type TaskTools } from './taken-task.js';
 import { closedError } from './troubles.js';
 

@@ -2,8 +2,8 @@ import type { Channel, GetMessage } from 'amqplib';
 import { messageOf } from '../../errors.js';
 import type { ParkedTask } from '../communicator.js';
 import type { Limits } from '../expectation.js';
-import type { Link } from './connection.js';
 import { properties, readBody, readHeaders } from './envelope.js';
+import type { Link } from './link.js';
 import type { Publisher } from './publisher.js';
 import { alone, type Topology } from './topology.js';
 

@@ -1,7 +1,7 @@
 import type { ConfirmChannel, Options } from 'amqplib';
 import { WherryError } from '../../errors.js';
 import { Expectation, type Limits } from '../expectation.js';
-import type { Link, Part } from './connection.js';
+import type { Link, Part } from './link.js';
 import { lostError, operationTrouble, unavailableError } from './troubles.js';
 
 export interface Sending {

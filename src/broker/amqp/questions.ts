@@ -4,8 +4,8 @@ import { messageOf, WherryError } from '../../errors.js';
 import type { Json } from '../communicator.js';
 import { Expectation, type Limits } from '../expectation.js';
 import { errorOf } from '../failure.js';
-import type { Link, Part } from './connection.js';
 import { properties, readBody, readFailure, readHeaders } from './envelope.js';
+import type { Link, Part } from './link.js';
 import { Publisher, type Sending } from './publisher.js';
 import { closedError, lostError, unavailableError } from './troubles.js';
 

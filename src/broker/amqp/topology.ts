@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Channel } from 'amqplib';
 import { WherryError } from '../../errors.js';
 import type { Limits } from '../expectation.js';
-import type { Link } from './connection.js';
+import type { Link } from './link.js';
 
 /**
  * The names of everything that a profile has at the broker, all under its prefix, so that a user's rights and an
