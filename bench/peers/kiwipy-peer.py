@@ -86,7 +86,7 @@ def measure(url, name, counts):
     threads = [threading.Thread(target=load) for _ in range(counts["inFlight"])]
     for thread in threads:
         thread.start()
-    loaded = times_of(counts["calls"], call)
+    loaded = times_of(counts["busyCalls"], call)
     busy.set()
     for thread in threads:
         thread.join()
