@@ -1,27 +1,13 @@
 import { z } from 'zod';
-import { messageOf, WherryError } from '../errors.js';
-import { parseDuration } from '../plugin/units.js';
+import { durationInSeconds } from './quantities.js';
 
 /** Text that goes into a script or a file name: anything but NUL. */
 const text = z.string().refine((value) => !value.includes('\0'), 'a NUL character cannot be used here');
 
-const interval = z
-  .union([z.number().min(0), z.string().max(100)], 'must be a duration such as 30s, or a number of seconds')
-  .transform((value, context) => {
-    try {
-      const seconds = typeof value === 'number' ? value : parseDuration(value);
-      if (seconds <= 86_400) return Math.round(seconds * 1000);
-      context.addIssue({ code: 'custom', message: 'must be at most a day (24h)' });
-    } catch (error) {
-      context.addIssue({ code: 'custom', message: withHint(error) });
-    }
-    return z.NEVER;
-  });
-
-function withHint(error: unknown): string {
-  const hint = error instanceof WherryError ? error.hint : undefined;
-  return hint === undefined ? messageOf(error) : `${messageOf(error)}: ${hint}`;
-}
+const interval = durationInSeconds('30s')
+  .refine((seconds) => seconds >= 0, 'must be at least 0')
+  .refine((seconds) => seconds <= 86_400, 'must be at most a day (24h)')
+  .transform((seconds) => Math.round(seconds * 1000));
 
 /** Name of a pool, in computers and in jobs. */
 export const poolName = z.string().regex(/^\w[\w.-]{0,62}$/, 'must be letters, digits, ".", "_" or "-", at most 63');

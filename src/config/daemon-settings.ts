@@ -1,30 +1,16 @@
 import { z } from 'zod';
-import { messageOf, WherryError } from '../errors.js';
-import { parseDuration, parseSize } from '../plugin/units.js';
+import { durationInSeconds, sizeInBytes } from './quantities.js';
 
 /** A duration between two numbers of seconds, held in milliseconds. */
 const duration = (least: number, most: number, range: string) =>
-  z
-    .union([z.number(), z.string().max(100)], 'must be a duration such as 30s or 12h, or a number of seconds')
-    .transform((value, context) => converted(value, parseDuration, context))
+  durationInSeconds('30s or 12h')
     .refine((seconds) => seconds >= least && seconds <= most, `must be ${range}`)
     .transform((seconds) => Math.round(seconds * 1_000));
 
-const size = z
-  .union([z.number(), z.string().max(100)], 'must be a size such as 500MB or 2GiB, or a number of bytes')
-  .transform((value, context) => converted(value, parseSize, context))
-  .refine((bytes) => bytes >= 2 ** 28 && bytes <= 2 ** 50, 'must be between 256MiB and 1024TiB, with its unit');
-
-function converted(value: number | string, parse: (text: string) => number, context: z.RefinementCtx): number {
-  if (typeof value === 'number') return value;
-  try {
-    return parse(value);
-  } catch (error) {
-    const hint = error instanceof WherryError && error.hint !== undefined ? `: ${error.hint}` : '';
-    context.addIssue({ code: 'custom', message: messageOf(error) + hint });
-    return z.NEVER;
-  }
-}
+const size = sizeInBytes('500MB or 2GiB').refine(
+  (bytes) => bytes >= 2 ** 28 && bytes <= 2 ** 50,
+  'must be between 256MiB and 1024TiB, with its unit',
+);
 
 /** What a profile may say of its daemon. Durations are held in milliseconds, sizes in bytes. */
 export const daemonSettingsSchema = z.strictObject({

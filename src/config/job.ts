@@ -1,8 +1,7 @@
 import { z } from 'zod';
-import { messageOf, WherryError } from '../errors.js';
 import { resourceFields } from '../plugin/resources.js';
-import { parseDuration, parseSize } from '../plugin/units.js';
 import { poolName } from './computer.js';
+import { durationInSeconds, sizeInBytes } from './quantities.js';
 
 /** Text that may go into a script or a file name: anything but NUL and what cannot be written as UTF-8. */
 const text = z
@@ -28,31 +27,14 @@ function isInside(path: string): boolean {
   return segments[0] !== '.wherry' && segments.every((part) => part !== '' && part !== '.' && part !== '..');
 }
 
-/** A duration or a size; longer text would only keep the parsers busy. */
-const quantity = z.string().max(100);
-
-const duration = z
-  .union([z.number(), quantity], 'must be a duration such as 90m or 1h30m, or a number of seconds')
-  .transform((value, context) => converted(value, parseDuration, context))
-  .refine((seconds) => seconds >= 1 && seconds <= 315_360_000, 'must be between 1s and 3650d');
-const size = z
-  .union([z.number(), quantity], 'must be a size such as 500MB or 64GiB, or a number of bytes')
-  .transform((value, context) => converted(value, parseSize, context))
-  .refine(
-    (bytes) => bytes >= 2 ** 20 && bytes <= 2 ** 50,
-    'must be between 1MiB and 1024TiB, with its unit, such as 64GiB',
-  );
-
-function converted(value: number | string, parse: (text: string) => number, context: z.RefinementCtx): number {
-  if (typeof value === 'number') return value;
-  try {
-    return parse(value);
-  } catch (error) {
-    const hint = error instanceof WherryError && error.hint !== undefined ? `: ${error.hint}` : '';
-    context.addIssue({ code: 'custom', message: messageOf(error) + hint });
-    return z.NEVER;
-  }
-}
+const duration = durationInSeconds('90m or 1h30m').refine(
+  (seconds) => seconds >= 1 && seconds <= 315_360_000,
+  'must be between 1s and 3650d',
+);
+const size = sizeInBytes('500MB or 64GiB').refine(
+  (bytes) => bytes >= 2 ** 20 && bytes <= 2 ** 50,
+  'must be between 1MiB and 1024TiB, with its unit, such as 64GiB',
+);
 
 /**
  * What to bring back. A plain name is a file or folder; `*`, `?`, `[` and `{` make a glob. A plain string keeps its
