@@ -67,11 +67,10 @@ describe('a job with a parser', () => {
     const { wherry } = rig;
     await wherry.succeed(['daemon', 'start']);
     await submit(busy);
-    await until(() => begun(), { what: 'the parser', timeout: 60_000 });
+    await until(async () => (await begun()) > 0, { what: 'the parser', timeout: 60_000 });
     const [worker] = await rig.ready(1);
     process.kill(pidOf(worker), 'SIGKILL');
-    const before = await begun();
-    await until(async () => (await begun()) > before, { what: 'the parser of the next worker', timeout: 60_000 });
+    await until(async () => (await begun()) === 2, { what: 'the parser of the next worker', timeout: 60_000 });
     await wherry.write('gate', '');
     expect(await ended()).toMatchObject({ state: 'finished', outputs: { lines: 3 } });
     await using profile = await openProfile({ home: wherry.home });
@@ -84,7 +83,7 @@ describe('a job with a parser', () => {
     const { wherry } = rig;
     await wherry.succeed(['daemon', 'start']);
     await submit(busy);
-    await until(() => begun(), { what: 'the parser', timeout: 60_000 });
+    await until(async () => (await begun()) > 0, { what: 'the parser', timeout: 60_000 });
     await wherry.succeed(['submit', '--computer', 'localhost', '--', 'echo', 'meanwhile']);
     await wherry.succeed(['wait', '2', '--timeout', '60s']);
     const [worker] = (await rig.status()).workers;

@@ -71,7 +71,7 @@ describe('a worker that is too large', () => {
     await rig.startWith({ maxMemory: 80e6, onStatus }, 1);
     const [old] = await pids();
     await rig.ended(old ?? 0);
-    const told = await until(() => readFileSync(file, { encoding: 'utf8', flag: 'a+' }).split('\n')[0], {
+    const told = await until(() => readFileSync(file, { encoding: 'utf8', flag: 'a+' }).split('\n')[0] || undefined, {
       what: 'the hook',
     });
     const { event } = JSON.parse(told) as HookInput;
