@@ -80,15 +80,17 @@ export class HubTasks {
 
   send(client: HubClient, { id, queue, task, answered, again }: Of<'send-task'>, body: Uint8Array): void {
     this.#commit.add({
-      durable: true,
       work: () => {
-        if (again && this.#file.has(queue, task)) return () => done(client, id);
+        const onDisk = () => {
+          if (!answered) done(client, id);
+        };
+        if (again && this.#file.has(queue, task)) return { onDisk };
         const number = this.#file.add({ id: task, queue, body, sentAt: this.#now() });
-        return () => {
+        const committed = () => {
           if (answered) this.#waiters.set(number, { client, id });
-          else done(client, id);
           this.#dirty.add(queue);
         };
+        return { committed, onDisk };
       },
       fail: (error) => failed(client, id, error),
     });
@@ -198,7 +200,7 @@ export class HubTasks {
   /** Writes what is still to be written; what is in hand then is found by the next hub. */
   close(): void {
     this.#closed = true;
-    this.#commit.flush();
+    this.#commit.close();
     for (const retry of this.#retries) clearTimeout(retry);
     this.#openFile?.[Symbol.dispose]();
   }
@@ -224,13 +226,13 @@ export class HubTasks {
     }
     this.#release(delivery);
     this.#commit.add({
-      durable: false,
       work: () => {
         const tell = work(delivery.task);
-        return () => {
+        const committed = () => {
           tell();
           done(client, id);
         };
+        return { committed };
       },
       fail: (error) => {
         // It is still in hand, and its taker may try again.
@@ -251,12 +253,11 @@ export class HubTasks {
   #putBack(delivery: Delivery): void {
     const { task, taker, begun } = delivery;
     this.#commit.add({
-      durable: false,
       work: () => {
         if (begun && task.attempts + 1 >= taker.attempts) this.#file.park(task.number, hadAllAttempts, this.#now());
         else if (begun) this.#file.putBack(task.number);
         else this.#file.putBackUntouched(task.number);
-        return () => this.#dirty.add(task.queue);
+        return { committed: () => this.#dirty.add(task.queue) };
       },
       fail: (error) => {
         this.#onProblem(error);
@@ -289,12 +290,11 @@ export class HubTasks {
 
   #change(client: HubClient, id: number, queue: string, change: () => number): void {
     this.#commit.add({
-      durable: true,
       work: () => {
         const count = change();
-        return () => {
-          this.#dirty.add(queue);
-          done(client, id, encodeBody(count));
+        return {
+          committed: () => this.#dirty.add(queue),
+          onDisk: () => done(client, id, encodeBody(count)),
         };
       },
       fail: (error) => failed(client, id, error),
@@ -340,7 +340,7 @@ export class HubTasks {
       return taker === undefined ? [] : [{ task, taker }];
     });
     // Counted before they go out: a task that kills whoever takes it must not come for ever.
-    this.#file.transaction({ durable: false }, () => {
+    this.#file.transaction(() => {
       for (const { task, taker } of given) this.#file.give(task.number, taker.attempts);
     });
     for (const { task, taker } of given) this.#give(task, taker);

@@ -69,9 +69,9 @@ describe('the file of tasks', () => {
       add(tasks, 'a');
       throw new Error('no');
     };
-    expect(() => tasks.transaction({ durable: true }, fail)).toThrow('no');
+    expect(() => tasks.transaction(fail)).toThrow('no');
     expect(tasks.count('work')).toEqual({ waiting: 0, parked: 0 });
-    tasks.transaction({ durable: true }, () => add(tasks, 'b'));
+    tasks.transaction(() => add(tasks, 'b'));
     expect(idsOf(tasks.first('work', all))).toEqual(['b']);
   });
 
@@ -90,28 +90,60 @@ describe('the file of tasks', () => {
 describe('works of one turn', () => {
   const turn = () => new Promise<void>((resolve) => setImmediate(() => setImmediate(resolve)));
 
-  it('share one transaction, which waits for the disk when one of them must', async () => {
+  it('share one transaction; those that must wait for the disk are told when it has answered', async () => {
     using tasks = new TaskFile(file, 0);
     const transaction = vi.spyOn(tasks, 'transaction');
     const commit = new SharedCommit(
       () => tasks,
       () => undefined,
     );
+    let answer: () => void = () => undefined;
+    const disk = vi.spyOn(tasks, 'sync').mockImplementation(() => new Promise((resolve) => (answer = resolve)));
     const told: string[] = [];
-    for (const [id, durable] of [
-      ['a', false],
-      ['b', true],
-    ] as const) {
+    const write = (id: string) => {
       const work = () => {
         add(tasks, id);
-        return () => void told.push(id);
+        return { committed: () => void told.push(`${id} committed`), onDisk: () => void told.push(`${id} on disk`) };
       };
-      commit.add({ durable, work, fail: () => undefined });
-    }
+      commit.add({ work, fail: () => told.push('failed') });
+    };
+    write('a');
+    write('b');
     expect(told).toEqual([]);
     await turn();
-    expect(told).toEqual(['a', 'b']);
-    expect(transaction.mock.calls.map(([options]) => options)).toEqual([{ durable: true }]);
+    expect(transaction).toHaveBeenCalledTimes(1);
+    write('c');
+    await turn();
+    expect(told.splice(0)).toEqual(['a committed', 'b committed', 'c committed']);
+    expect(disk).toHaveBeenCalledTimes(1);
+    answer();
+    await turn();
+    // What came meanwhile needs a wait of its own.
+    expect(told.splice(0)).toEqual(['a on disk', 'b on disk']);
+    expect(disk).toHaveBeenCalledTimes(2);
+    answer();
+    await turn();
+    expect(told).toEqual(['c on disk']);
+  });
+
+  it('are told on the spot when it closes, once', async () => {
+    using tasks = new TaskFile(file, 0);
+    const commit = new SharedCommit(
+      () => tasks,
+      () => undefined,
+    );
+    const told: string[] = [];
+    const work = () => {
+      add(tasks, 'a');
+      return { onDisk: () => void told.push('on disk') };
+    };
+    commit.add({ work, fail: () => told.push('failed') });
+    commit.flush();
+    expect(told).toEqual([]);
+    commit.close();
+    expect(told).toEqual(['on disk']);
+    await turn();
+    expect(told).toEqual(['on disk']);
   });
 
   it('fail alone: the others are written', async () => {
@@ -125,12 +157,25 @@ describe('works of one turn', () => {
       const work = () => {
         add(tasks, id);
         if (id === 'bad') throw new Error('cannot be written');
-        return () => void told.push(id);
+        return { committed: () => void told.push(id) };
       };
-      commit.add({ durable: true, work, fail: () => void told.push('failed') });
+      commit.add({ work, fail: () => void told.push('failed') });
     }
     await turn();
     expect(told).toEqual(['a', 'failed', 'c']);
     expect(idsOf(tasks.first('work', all))).toEqual(['a', 'c']);
+  });
+
+  it('fail when the disk does', async () => {
+    using tasks = new TaskFile(file, 0);
+    vi.spyOn(tasks, 'sync').mockRejectedValue(new Error('the disk is gone'));
+    const commit = new SharedCommit(
+      () => tasks,
+      () => undefined,
+    );
+    const told: unknown[] = [];
+    commit.add({ work: () => ({ onDisk: () => told.push('on disk') }), fail: (error) => told.push(error) });
+    await turn();
+    expect(told).toEqual([new Error('the disk is gone')]);
   });
 });
