@@ -122,6 +122,17 @@ export function callConformance(openWorld: OpenWorld, abilities: Abilities): voi
       await aborted;
     });
 
+    it('of a communicator that closes are broken off, and the method is told', async () => {
+      await using world = await openWorld();
+      const [caller, server] = [await world.open(), await world.open()];
+      const { called, aborted } = await serveSilence(server);
+      const waiting = codeFrom(caller.call('process.1', 'never', null, { timeout: 600_000 }));
+      await called;
+      await caller[Symbol.asyncDispose]();
+      expect(await waiting).toBe('communicator-closed');
+      await aborted;
+    });
+
     it('are not made when they have been broken off before', async () => {
       await using world = await openWorld();
       const [caller, server] = [await world.open(), await world.open()];
