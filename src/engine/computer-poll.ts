@@ -44,6 +44,8 @@ export class ComputerPoll {
   readonly #carryOut: (row: QueuedRow, transition: Transition) => Promise<void>;
   readonly #processFailed: (row: QueuedRow, error: unknown) => Promise<void>;
   #polling: Promise<void> | undefined;
+  /** Of our last listing: a step may have read its row before that was written, and begin after the listing's end. */
+  #polledAt = 0;
   #failures = 0;
 
   constructor(
@@ -93,7 +95,7 @@ export class ComputerPoll {
 
   #allowedAt({ row, limits }: LoadedComputer): number {
     const extra = this.#failures > 0 ? waitAfter(this.#failures, 0.5, limits.minPollInterval) : 0;
-    return (row.polled_at ?? 0) + limits.minPollInterval + extra;
+    return Math.max(row.polled_at ?? 0, this.#polledAt) + limits.minPollInterval + extra;
   }
 
   async #poll(computer: LoadedComputer): Promise<void> {
@@ -133,6 +135,7 @@ export class ComputerPoll {
     const { signal } = this.#stop;
     const context = { computer, connection, signal };
     const began = now();
+    this.#polledAt = began;
     await store.updateTable('computers').set({ polled_at: began, poll_at: began }).where('id', '=', row.id).execute();
     const ids = await queuedJobIds(store, row.id);
     const listed = await listJobs(context, ids, limits.countForeignJobs);
