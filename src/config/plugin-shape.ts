@@ -29,7 +29,7 @@ const transportMembers: Members = {
   defaults: 'object',
   gotoCommand: 'function',
   open: 'function',
-} satisfies Record<keyof TransportDefinition, Members[string]>;
+} satisfies Record<Exclude<keyof TransportDefinition, 'onlyFrom'>, Members[string]>;
 
 /** What keeps a value from being a scheduler plugin; empty when it is one. */
 export function flawsOfScheduler(value: unknown): string[] {

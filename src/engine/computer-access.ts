@@ -5,6 +5,7 @@ import { claimLease, leaseHolder, releaseLease, renewLease } from '../store/leas
 import type { Store } from '../store/store.js';
 import type { ComputerRow, LeaseRow } from '../store/tables.js';
 import { type LoadedComputer, loadComputer } from './loaded-computer.js';
+import { expectReachable } from './reachable.js';
 import { TransportQueue } from './transport-queue.js';
 
 /** Lends a computer's connection for the time of `work`; `anyway` also while the computer is held or left alone. */
@@ -64,6 +65,7 @@ async function withComputerLease<T>(
 export function borrow(store: Store, row: ComputerRow): UseConnection {
   return async (signal, work, anyway) => {
     const computer = await loadComputer(row);
+    expectReachable(computer);
     return withComputerLease(store, row, signal, async (held) => {
       await using queue = new TransportQueue({ store, now: Date.now, random: Math.random });
       return await queue.use(computer, held, (open) => work(open, computer, held), undefined, anyway);

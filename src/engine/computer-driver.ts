@@ -21,6 +21,7 @@ import type { DriverTools } from './driver-tools.js';
 import { dueRows, killIntents, nextDueTime, unsettledRows } from './due-work.js';
 import { consequenceOf, type FailedRow } from './failure.js';
 import { isSameConnection, type LoadedComputer, loadComputer } from './loaded-computer.js';
+import { expectReachable } from './reachable.js';
 import { noteAcceptance, noteSiteLimit, siteLimitIn } from './site-limit.js';
 import { knowsForeignJobs } from './throttle.js';
 
@@ -67,8 +68,11 @@ export class ComputerDriver {
     );
   }
 
+  /** Errors: ReachableElsewhere; those of loading the computer. */
   static async create(tools: DriverTools, lease: Lease, row: ComputerRow): Promise<ComputerDriver> {
-    return new ComputerDriver(tools, lease, await loadComputer(row));
+    const computer = await loadComputer(row);
+    expectReachable(computer);
+    return new ComputerDriver(tools, lease, computer);
   }
 
   get computerId(): number {

@@ -12,6 +12,7 @@ import type { DriverTools } from './driver-tools.js';
 import { computersWithWork } from './due-work.js';
 import { FairShare } from './fair-share.js';
 import type { Profile } from './profile.js';
+import { ReachableElsewhere } from './reachable.js';
 import { TransportQueue } from './transport-queue.js';
 
 export interface EngineOptions {
@@ -44,6 +45,9 @@ const abandonedAfter = 0.8;
 /** Milliseconds between questions to a database that does not answer, and until it counts as well again. */
 const outagePause = { first: 250, longest: 10_000, forgotten: 60_000 } as const;
 
+/** Milliseconds that a computer which another host alone can reach is left alone. */
+const elsewhereFor = 30_000;
+
 /** Errors of loading a computer that are its own and not this machine's. */
 const configurationErrors: ReadonlySet<string> = new Set(['bad-input', 'plugin-missing', 'plugin-broken']);
 
@@ -64,6 +68,8 @@ export class Engine implements AsyncDisposable {
   readonly owner: string;
   readonly #drivers = new Map<number, ComputerDriver>();
   readonly #foreign = new Map<number, ForeignDriver>();
+  /** Computers that other hosts alone can reach, and when to look again: their settings may change. */
+  readonly #elsewhere = new Map<number, number>();
   /** Did something end since the present step began? */
   #woken = false;
   #wakeUp: (() => void) | undefined;
@@ -258,6 +264,7 @@ export class Engine implements AsyncDisposable {
     await this.#giveBack(withWork);
     for (const id of withWork) {
       if (this.#drivers.has(id) || (computers !== undefined && !computers.includes(id))) continue;
+      if ((this.#elsewhere.get(id) ?? 0) > now()) continue;
       const name = `computer:${id}`;
       const mayTake = this.#share.mayTake(id, this.#drivers.size, withWork.length);
       const lease = mayTake ? await claimLease(store, name, this.owner, now(), this.#lease) : undefined;
@@ -273,7 +280,8 @@ export class Engine implements AsyncDisposable {
         this.#drivers.set(id, await ComputerDriver.create(this.#tools, lease, row));
       } catch (error) {
         await releaseLease(store, lease);
-        await this.#cannotDrive(id, error);
+        if (error instanceof ReachableElsewhere) this.#elsewhere.set(id, now() + elsewhereFor);
+        else await this.#cannotDrive(id, error);
       }
     }
   }
@@ -322,7 +330,13 @@ export class Engine implements AsyncDisposable {
     if (this.#simulatedSleep !== undefined) return;
     const reason = new WherryError('aborted', 'its lease could not be renewed');
     const abandon = () => {
-      for (const driver of this.#drivers.values()) driver.abandon(reason);
+      for (const driver of this.#drivers.values()) {
+        driver.abandon(reason);
+        // Its end is waited for elsewhere, and may hang: the connection must not, for the next driver opens its own.
+        this.#tools.queue.close(driver.computerId).catch((error: unknown) => {
+          if (!isStoreTrouble(error)) process.emitWarning(`closing a connection failed: ${messageOf(error)}`);
+        });
+      }
     };
     this.#guard = setTimeout(abandon, this.#lease * abandonedAfter);
     this.#guard.unref();

@@ -42,7 +42,7 @@ export async function openProfile(options: ProfileOptions = {}): Promise<Profile
     if (computer === undefined) {
       // Only now are the schemas needed: every other command starts without them.
       const { localhost } = await import('./localhost.js');
-      await addComputer(store, localhost(location), { unlessExists: true });
+      await addComputer(store, localhost(location, settings), { unlessExists: true });
     }
   } catch (error) {
     await store.destroy();

@@ -140,6 +140,11 @@ export interface TransportDefinition<Settings = unknown> {
   /** A line that a person can paste to get a shell in `directory` on the computer. */
   gotoCommand(settings: Settings, directory: string): string;
   open(settings: Settings, options: OpenOptions): Promise<Connection>;
+  /**
+   * For transports that do not lead from everywhere to the same computer: the host from which alone it can be reached;
+   * undefined when any will do. Where several hosts share a profile, drivers of the others leave it alone.
+   */
+  onlyFrom?(settings: Settings): string | undefined;
 }
 
 /** Declares a transport plugin. */

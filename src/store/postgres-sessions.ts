@@ -25,6 +25,8 @@ const lockTimeout = 20_000;
 const keptFor = 30_000;
 
 const oldestVersion = 15;
+/** SQLSTATE of a setting that this server cannot have. */
+const invalidValue = '22023';
 
 /** A connection to the server while one thing is done with it. */
 export interface Session {
@@ -111,10 +113,10 @@ export class Sessions {
       idle_in_transaction_session_timeout: this.#options.silence,
       statement_timeout: longestStatement,
       lock_timeout: lockTimeout,
-      tcp_keepalives_idle: 10,
-      tcp_keepalives_interval: 5,
+      tcp_keepalives_idle: 4,
+      tcp_keepalives_interval: 2,
       tcp_keepalives_count: 3,
-      tcp_user_timeout: 30_000,
+      tcp_user_timeout: 10_000,
     };
     const set = Object.entries(settings).map(([name, value]) => `set_config('${name}', '${value}', false)`);
     const { rows } = await session.query(
@@ -139,6 +141,16 @@ export class Sessions {
           hint: 'have another made: createdb --encoding=UTF8 --template=template0 NAME',
         },
       );
+    }
+    await this.#checkWhileWaiting(session);
+  }
+
+  /** Whoever vanished while it waited for the lock is not given it; not every system of a server can tell. */
+  async #checkWhileWaiting(session: Session): Promise<void> {
+    try {
+      await session.query("set client_connection_check_interval = '2s'");
+    } catch (error) {
+      if ((error as { readonly code?: unknown }).code !== invalidValue) throw error;
     }
   }
 

@@ -3,6 +3,7 @@ import { readComputerFile } from '../../config/computer-file.js';
 import { listPlugins } from '../../config/plugins.js';
 import { validate } from '../../config/validate.js';
 import { addComputer } from '../../engine/computers.js';
+import { boundToHost } from '../../engine/localhost.js';
 import { defineCommand, text } from '../command.js';
 import { anyComputerOption, checkNewComputer, computerOf, computerOptions } from '../computer-arguments.js';
 import { usageError } from '../errors.js';
@@ -26,9 +27,9 @@ export const command = defineCommand({
     ['$0', 'by questions'],
   ],
   run: (given) =>
-    withProfile(given, async ({ store }) => {
+    withProfile(given, async ({ store, settings }) => {
       const config = given.file === undefined ? await fromOptions(given) : await fromFile(given, given.file);
-      const row = await addComputer(store, config);
+      const row = await addComputer(store, boundToHost(config, settings));
       print(row.label);
       say(`try it with: wherry computer test ${row.label}`);
       return 0;

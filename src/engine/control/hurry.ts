@@ -3,6 +3,9 @@ import type { Profile } from '../profile.js';
 import { wakeSubjects } from './messages.js';
 import { mayBeHeard, openCommunicator } from './open-communicator.js';
 
+/** Milliseconds: who is hurried shall not be waited for. */
+const patience = 2_000;
+
 /**
  * Tells all drivers of a profile to look into its store now. Never fails for want of a broker: they look by themselves
  * a little later, and `status` tells what is wrong with it.
@@ -10,7 +13,7 @@ import { mayBeHeard, openCommunicator } from './open-communicator.js';
 export async function hurryDrivers(profile: Profile): Promise<void> {
   if (!mayBeHeard(profile)) return;
   try {
-    await using communicator = await openCommunicator(profile);
+    await using communicator = await openCommunicator(profile, { patience });
     await communicator.broadcast(wakeSubjects.drivers);
   } catch (error) {
     if (!(error instanceof WherryError)) throw error;

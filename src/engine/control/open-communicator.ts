@@ -12,6 +12,8 @@ export interface OpenOptions {
   readonly waitForBroker?: boolean;
   /** Is this the program through which all others of this host shall speak to each other? */
   readonly preferred?: boolean;
+  /** Milliseconds for whatever has no patience of its own. Default: 10 000. */
+  readonly patience?: number;
 }
 
 /**
@@ -21,11 +23,11 @@ export interface OpenOptions {
  */
 export async function openCommunicator(profile: Profile, options: OpenOptions = {}): Promise<Communicator> {
   const { location, settings, store } = profile;
-  const { onProblem = () => undefined, waitForBroker = false, preferred = false } = options;
+  const { onProblem = () => undefined, waitForBroker = false, preferred = false, patience = 10_000 } = options;
   if (settings.broker === undefined) {
     const { openEmbedded } = await import('../../broker/embedded/index.js');
     const { directory } = location;
-    return openEmbedded({ directory, hub: preferred ? 'prefer' : 'if-needed', waitForBroker, onProblem });
+    return openEmbedded({ directory, hub: preferred ? 'prefer' : 'if-needed', waitForBroker, patience, onProblem });
   }
   const { openAmqp } = await import('../../broker/amqp/index.js');
   const { broker: password } = await readSecrets(location, process.env);
@@ -34,6 +36,7 @@ export async function openCommunicator(profile: Profile, options: OpenOptions = 
     ...(password === undefined ? {} : { password }),
     prefix: `wherry.${await profileUuid(store)}`,
     waitForBroker,
+    patience,
     onProblem,
   });
 }
