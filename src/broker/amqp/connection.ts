@@ -3,6 +3,7 @@ import { type ChannelModel, connect, type RecoveringChannelModel } from 'amqplib
 import { messageOf, type WherryError } from '../../errors.js';
 import { Expectation, type Limits } from '../expectation.js';
 import { Link, type Part } from './link.js';
+import { SocketEnd } from './socket-end.js';
 import {
   checkServer,
   closedError,
@@ -32,7 +33,7 @@ export class Connection {
   readonly #parts: readonly Part[];
   readonly #recovering: RecoveringChannelModel;
   /** Destroys the socket, whatever state it is in. */
-  readonly #socketEnd: AbortController;
+  readonly #socketEnd: SocketEnd;
   readonly #uses = new Set<Expectation<unknown>>();
   readonly #waiting = new Set<(link: Link) => void>();
   readonly #reconnectionListeners = new Set<() => void>();
@@ -46,7 +47,7 @@ export class Connection {
     options: ConnectionOptions,
     parts: readonly Part[],
     recovering: RecoveringChannelModel,
-    end: AbortController,
+    end: SocketEnd,
   ) {
     this.#options = options;
     this.#parts = parts;
@@ -57,7 +58,7 @@ export class Connection {
   /** Errors: `broker-unavailable` with the reason, unless it waits for the broker. */
   static async open(options: ConnectionOptions, parts: readonly Part[]): Promise<Connection> {
     const { address, heartbeat, patience, waitForBroker } = options;
-    const socketEnd = new AbortController();
+    const socketEnd = new SocketEnd();
     const recovering: RecoveringChannelModel = await connect(
       { ...address.connect, heartbeat },
       {
@@ -163,7 +164,7 @@ export class Connection {
     await Promise.race([orderly, delay(longestGoodbye, undefined, { signal: patience.signal }).catch(() => undefined)]);
     patience.abort();
     this.#recovering.close().catch(() => undefined);
-    this.#socketEnd.abort();
+    this.#socketEnd.destroy();
     this.#latest?.end();
     for (const part of this.#parts) part.detach(closedError());
   }
