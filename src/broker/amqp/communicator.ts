@@ -1,12 +1,13 @@
 import { randomUUID } from 'node:crypto';
 import { WherryError } from '../../errors.js';
+import { encodeBody } from '../body.js';
 import type * as contract from '../communicator.js';
 import type { Address, Broadcast, BroadcastFilter, Json, Method, Patience } from '../communicator.js';
 import { abortedError, type Limits } from '../expectation.js';
 import { checkAddress, checkFilter, checkQueue, checkSubject } from '../names.js';
 import { Broadcasts, broadcastKey, type Ear } from './broadcasts.js';
 import { Connection, type ConnectionOptions } from './connection.js';
-import { encodeBody, properties } from './envelope.js';
+import { properties } from './envelope.js';
 import { Intake } from './intake.js';
 import type { Link, Part } from './link.js';
 import { dropParkedTasks, lookAtParked, type ParkedTools, resendParkedTasks } from './parked.js';

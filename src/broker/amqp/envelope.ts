@@ -1,6 +1,7 @@
 import type { Message, Options } from 'amqplib';
 import { z } from 'zod';
-import { messageOf, WherryError } from '../../errors.js';
+import { WherryError } from '../../errors.js';
+import { decodeBody } from '../body.js';
 import type { Json } from '../communicator.js';
 import type { Failure } from '../failure.js';
 
@@ -78,30 +79,10 @@ export function typeOf(message: Message): unknown {
   return message.properties.type;
 }
 
-/** Bytes of a body: more would hold up everything else on the connection, and brokers refuse it. */
-const largestBody = 8 * 1024 * 1024;
-
-/** Errors: `message-refused` for what JSON cannot say, and for what is too large. */
-export function encodeBody(value: unknown): Buffer {
-  let json: string | undefined;
-  try {
-    json = JSON.stringify(value === undefined ? null : value);
-  } catch (error) {
-    throw refused(`a body cannot be sent: ${messageOf(error)}`);
-  }
-  if (json === undefined) throw refused(`a ${typeof value} cannot be sent as a body`);
-  const bytes = Buffer.from(json);
-  if (bytes.length > largestBody) throw refused('a body is larger than 8 MiB', 'put it into the store and send its id');
-  return bytes;
-}
-
 /** Errors: `message-refused` for what is no JSON. */
 export function readBody(message: Message): Json {
-  try {
-    return JSON.parse(message.content.toString('utf8')) as Json;
-  } catch (error) {
-    throw refused(`the body of a message cannot be read: ${messageOf(error)}`);
-  }
+  if (message.content.length === 0) throw refused('a message has no body');
+  return decodeBody(message.content);
 }
 
 export function readFailure(message: Message): Failure {

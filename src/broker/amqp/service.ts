@@ -1,10 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import type { Channel, ConsumeMessage } from 'amqplib';
 import { WherryError } from '../../errors.js';
+import { encodeBody } from '../body.js';
 import type { Address, Json, Method } from '../communicator.js';
 import type { Limits } from '../expectation.js';
 import { failureOf } from '../failure.js';
-import { encodeBody, properties, readBody, readHeaders, typeOf } from './envelope.js';
+import { properties, readBody, readHeaders, typeOf } from './envelope.js';
 import type { Link, Part } from './link.js';
 import type { Publisher } from './publisher.js';
 import type { Questions } from './questions.js';

@@ -1,11 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import type { ConsumeMessage } from 'amqplib';
 import { WherryError } from '../../errors.js';
+import { encodeBody } from '../body.js';
 import type { Json, Task } from '../communicator.js';
 import type { Limits } from '../expectation.js';
 import { failureOf } from '../failure.js';
 import type { Delivery } from './delivery.js';
-import { encodeBody, properties } from './envelope.js';
+import { properties } from './envelope.js';
 import type { Publisher } from './publisher.js';
 import type { Topology } from './topology.js';
 import { closedError, lostError } from './troubles.js';

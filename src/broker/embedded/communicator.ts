@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { WherryError } from '../../errors.js';
+import { decodeBody, encodeBody } from '../body.js';
 import type {
   Address,
   Broadcast,
@@ -15,7 +16,7 @@ import type {
 import type { Limits } from '../expectation.js';
 import { errorOf } from '../failure.js';
 import { checkAddress, checkFilter, checkQueue, checkSubject, matches } from '../names.js';
-import { decodeBody, encodeBody, noBody } from './bodies.js';
+import { noBody } from './bodies.js';
 import { Intake } from './intake.js';
 import { type HubConnection, Link, type LinkOptions } from './link.js';
 import { type FromHub, parkedRows, queueCounts, type ToHub } from './protocol.js';

@@ -1,5 +1,5 @@
 import { WherryError } from '../../errors.js';
-import { encodeBody } from './bodies.js';
+import { encodeBody } from '../body.js';
 import { done, failed, type HubClient } from './hub-client.js';
 import type { ToHub } from './protocol.js';
 import { SharedCommit } from './shared-commit.js';

@@ -1,7 +1,8 @@
 import { WherryError } from '../../errors.js';
+import { decodeBody, encodeBody } from '../body.js';
 import type { Json, Task, TaskIntake } from '../communicator.js';
 import { abortedError, Expectation } from '../expectation.js';
-import { boundedFailure, boundedText, decodeBody, encodeBody, noBody } from './bodies.js';
+import { boundedFailure, boundedText, noBody } from './bodies.js';
 import type { HubConnection } from './link.js';
 import type { FromHub, ToHub } from './protocol.js';
 

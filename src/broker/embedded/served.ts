@@ -1,6 +1,7 @@
 import { WherryError } from '../../errors.js';
+import { decodeBody, encodeBody } from '../body.js';
 import type { Address, Method } from '../communicator.js';
-import { boundedFailure, decodeBody, encodeBody, noBody } from './bodies.js';
+import { boundedFailure, noBody } from './bodies.js';
 import type { HubConnection } from './link.js';
 import type { FromHub } from './protocol.js';
 

@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { largestBody } from '../../../../src/broker/embedded/bodies.js';
+import { largestBody } from '../../../../src/broker/body.js';
 import { encodeFrame, FrameReader } from '../../../../src/broker/embedded/frames.js';
 import { openEmbedded } from '../../../../src/broker/embedded/index.js';
 import { takeLock } from '../../../../src/broker/lock.js';
