@@ -2,6 +2,7 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { locateProfile } from '../../config/home.js';
 import { unitFile } from '../../daemon/unit-file.js';
+import { profileSettings } from '../../engine/profile.js';
 import { defineCommand, flag, text } from '../command.js';
 import { workerCount } from '../daemon-text.js';
 import { print, printable, printRaw, say } from '../terminal.js';
@@ -14,7 +15,10 @@ export const command = defineCommand({
   },
   examples: [['$0', 'write a unit of your systemd, and print the commands that turn it on']],
   run: async (given) => {
-    const unit = unitFile(locateProfile(given, process.env), workerCount(given.workers ?? '1', 1), process.env);
+    const location = locateProfile(given, process.env);
+    const { daemon } = await profileSettings(location);
+    const workers = workerCount(given.workers ?? '1', 1);
+    const unit = unitFile(location, workers, process.env, daemon?.stopTimeout);
     if (given.print) {
       await printRaw(unit.text);
       return 0;
