@@ -4,6 +4,7 @@ import { isolatedJob } from './isolated-job.js';
 import { largeFile } from './large-file.js';
 import { lifeCycles } from './life-cycles.js';
 import type { Measurement } from './measurement.js';
+import { parsing } from './parsing.js';
 import { printResult, saveResults } from './report.js';
 import { describeSetUp } from './set-up.js';
 import { smallFiles } from './small-files.js';
@@ -20,6 +21,7 @@ const measurements: readonly Measurement[] = [
   waiting,
   commandLine,
   broker,
+  parsing,
 ];
 
 const names = process.argv.slice(2);

@@ -15,13 +15,16 @@ export interface BrokerView {
   readonly tasks: QueueStatus | null;
 }
 
+/** Milliseconds: who asks how it is wants to know that it does not answer. */
+const patience = 3_000;
+
 /** Looks at the broker. Its trouble is an answer, not an error. */
 export async function brokerView(profile: Profile): Promise<BrokerView> {
   const url = profile.settings.broker ?? null;
   const kind = url === null ? 'embedded' : 'amqp';
   if (!mayBeHeard(profile)) return { kind, url, trouble: null, tasks: null };
   try {
-    await using communicator = await openCommunicator(profile);
+    await using communicator = await openCommunicator(profile, { patience });
     return { kind, url, trouble: null, tasks: await communicator.queueStatus(processQueue) };
   } catch (error) {
     if (!(error instanceof WherryError)) throw error;
