@@ -8,6 +8,7 @@ const onSlurm = [
   'test/integration/life-cycle/slurm-ssh.test.ts',
   'test/integration/docs/readme.test.ts',
   'test/integration/daemon/drain.test.ts',
+  'test/integration/hosts/load.test.ts',
 ];
 
 /** Whatever asks the store is asked of PostgreSQL as well. */

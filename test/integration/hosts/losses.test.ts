@@ -38,7 +38,7 @@ await store.transaction().execute(async (transaction) => {
 });
 `;
 
-describe.skipIf(hostsImpossible)(`hosts vanish ${hostsImpossible ?? ''}`, () => {
+describe.skipIf(hostsImpossible)(`hosts vanish ${hostsImpossible ?? ''}`, { timeout: 240_000 }, () => {
   let world: World;
   const hosts = new Map<string, Host>();
   let computers: Computer[];

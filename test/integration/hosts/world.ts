@@ -10,6 +10,7 @@ import { superuser } from '../../rigs/postgres-databases.js';
 import { type Rabbitmq, startRabbitmq } from '../../rigs/rabbitmq.js';
 import { type Sshd, type SshdOptions, startSshd } from '../../rigs/sshd.js';
 import { until } from '../../rigs/until.js';
+import { documented } from './documented.js';
 
 const password = 'only-for-tests';
 
@@ -71,14 +72,12 @@ export async function startWorld(): Promise<World> {
     const store = await openStore(postgres.databases.place(database));
     keep({ [Symbol.asyncDispose]: () => store.destroy() });
     const repository = path.join(hosts.shared, 'repository');
-    const init = [
-      ...[
-        'init',
-        '--store',
-        `postgres://${superuser}:${password}@${address}:${postgres.port}/${database}?sslmode=disable`,
-      ],
-      ...['--broker', `amqp://guest:guest@${address}:${rabbitmq.port}`, '--repository', repository],
-    ];
+    const server = `${superuser}:${password}@${address}:${postgres.port}`;
+    const init = documented('init', {
+      'postgres://wherry:PASSWORD@db.example.org/wherry': `postgres://${server}/${database}?sslmode=disable`,
+      'amqp://wherry:PASSWORD@mq.example.org': `amqp://guest:guest@${address}:${rabbitmq.port}`,
+      '/shared/wherry': repository,
+    });
     return {
       hosts,
       postgres,
@@ -133,7 +132,7 @@ async function addOverSsh(
     limits: { minPollInterval: 1, safeOpenInterval: 0, ...limits },
   };
   await writeFile(file, JSON.stringify(settings));
-  expect(await host.succeed(['computer', 'add', '--file', file])).toBe(`${label}\n`);
+  expect(await host.succeed(documented('computer add', { 'daint.yaml': file }))).toBe(`${label}\n`);
 }
 
 function computerOf(label: string, sshd: Sshd): Computer {
