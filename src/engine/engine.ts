@@ -6,6 +6,7 @@ import { writeEvents } from '../store/events.js';
 import { claimLease, leaseHolder, releaseLease, renewLease } from '../store/leases.js';
 import { isStoreTrouble } from '../store/store-trouble.js';
 import type { LeaseRow } from '../store/tables.js';
+import { expectSameClock } from './clock.js';
 import type { UseConnection } from './computer-access.js';
 import { ComputerDriver } from './computer-driver.js';
 import type { DriverTools } from './driver-tools.js';
@@ -68,6 +69,7 @@ export class Engine implements AsyncDisposable {
   readonly owner: string;
   readonly #drivers = new Map<number, ComputerDriver>();
   readonly #foreign = new Map<number, ForeignDriver>();
+  #clockIsRight = false;
   /** Computers that other hosts alone can reach, and when to look again: their settings may change. */
   readonly #elsewhere = new Map<number, number>();
   /** Did something end since the present step began? */
@@ -260,6 +262,7 @@ export class Engine implements AsyncDisposable {
   async #takeWork(computers: readonly number[] | undefined): Promise<void> {
     const { store, now } = this.#tools;
     this.#foreign.clear();
+    if (!this.#clockIsRight) await this.#checkClock();
     const withWork = await computersWithWork(store);
     await this.#giveBack(withWork);
     for (const id of withWork) {
@@ -284,6 +287,13 @@ export class Engine implements AsyncDisposable {
         else await this.#cannotDrive(id, error);
       }
     }
+  }
+
+  /** No lease is taken by a clock that others do not share. Errors: `store-failed`. */
+  async #checkClock(): Promise<void> {
+    const { settings, store } = this.#profile;
+    if (settings.store !== undefined) await expectSameClock(store);
+    this.#clockIsRight = true;
   }
 
   /** Gives back computers without work, or beyond the share: only those whose connection would not be lost by it. */

@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import type { Communicator } from '../../broker/communicator.js';
+import { expectSameClock } from '../clock.js';
 import { Engine } from '../engine.js';
 import type { Profile } from '../profile.js';
-import { expectSameClock } from './clock.js';
 import { DriverService } from './driver-service.js';
 import { openCommunicator } from './open-communicator.js';
 import { Presence, presenceInterval, presentWorkers } from './presence.js';

@@ -1,6 +1,6 @@
 import { sql } from 'kysely';
-import { WherryError } from '../../errors.js';
-import type { Store } from '../../store/store.js';
+import { WherryError } from '../errors.js';
+import type { Store } from '../store/store.js';
 
 /** Milliseconds that clocks may differ: leases, which last half a minute, are compared by them. */
 const tolerance = 5_000;
