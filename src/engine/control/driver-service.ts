@@ -83,6 +83,8 @@ export class DriverService implements AsyncDisposable {
           this.#registrations.push(await step());
           break;
         } catch (error) {
+          // At the end nobody is left to whom it would be a problem.
+          if (this.#stop.signal.aborted) return;
           this.#options.onProblem(error);
           await pause.wait(timing.retry, this.#stop.signal);
         }
