@@ -10,8 +10,8 @@ const onSlurm = [
   'test/integration/daemon/drain.test.ts',
 ];
 
-/** Hundreds of jobs while parts of several hosts fail: `npm run test:hosts`, not `npm test`. */
-const underLoad = ['test/integration/hosts/load.test.ts'];
+/** Hosts that are lost, and hundreds of jobs meanwhile: these wait for leases. `npm run test:hosts`, not `npm test`. */
+const ofLosses = ['test/integration/hosts/load.test.ts', 'test/integration/hosts/losses.test.ts'];
 
 /** Whatever asks the store is asked of PostgreSQL as well. */
 const onPostgres = ['store', 'process', 'calcjob', 'engine'].map((room) => `test/unit/${room}/**/*.test.ts`);
@@ -68,13 +68,24 @@ export default defineConfig({
         test: {
           name: 'integration',
           include: ['test/integration/**/*.test.ts'],
-          exclude: [...onSlurm, ...underLoad, 'test/integration/store/postgres*.test.ts'],
+          exclude: [...onSlurm, ...ofLosses, 'test/integration/store/postgres*.test.ts'],
           globalSetup: ['test/rigs/packages.ts'],
           testTimeout: 120_000,
           hookTimeout: 120_000,
         },
       },
-      { extends: true, test: { name: 'load', include: underLoad, globalSetup: ['test/rigs/packages.ts'] } },
+      {
+        extends: true,
+        test: {
+          name: 'losses',
+          include: ofLosses,
+          globalSetup: ['test/rigs/packages.ts'],
+          testTimeout: 120_000,
+          hookTimeout: 120_000,
+          maxWorkers: 1,
+          sequence: { groupOrder: 2 },
+        },
+      },
     ],
   },
 });

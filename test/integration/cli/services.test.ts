@@ -3,8 +3,10 @@ import { chmod, readFile, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { sql } from 'kysely';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { describeError, exitCodeOf } from '../../../src/cli/errors.js';
 import { readProfileSettings } from '../../../src/config/profile-file.js';
 import { openCommunicator } from '../../../src/engine/control/open-communicator.js';
+import { initProfile, type ServicesWanted } from '../../../src/engine/init-profile.js';
 import { openProfile } from '../../../src/engine/profile.js';
 import type { ProcessDetails } from '../../../src/engine/views.js';
 import { openStore } from '../../../src/store/store.js';
@@ -41,13 +43,29 @@ const brokerUrl = (vhost: string, secret = 'guest') => `amqp://guest:${secret}@1
 
 describe('init with what cannot be used', () => {
   async function refused(words: readonly string[], sentence: RegExp): Promise<void> {
-    const { exitCode, stdout, stderr } = await wherry.run(['init', ...words]);
-    expect(stderr).toMatch(sentence);
-    expect(stderr).not.toMatch(/geheim|\n {4}at /);
-    expect(stderr.trim().split('\n').length).toBeLessThanOrEqual(2);
-    expect([exitCode, stdout.toString()]).toEqual([1, '']);
+    // What the command does, without the start of a program each time.
+    const error = await initProfile({ home: wherry.home }, wantedOf(words)).catch((refusal: unknown) => refusal);
+    const lines = describeError(error);
+    expect(lines.join('\n')).toMatch(sentence);
+    expect(lines.join('\n')).not.toMatch(/geheim|\n {4}at /);
+    expect(lines.length).toBeLessThanOrEqual(2);
+    expect(exitCodeOf(error)).toBe(1);
     expect(existsSync(wherry.home)).toBe(false);
   }
+
+  function wantedOf(words: readonly string[]): ServicesWanted {
+    const value = (name: string) => (words.includes(name) ? words[words.indexOf(name) + 1] : undefined);
+    return { store: value('--store'), broker: value('--broker') };
+  }
+
+  it('says so in two lines, without a stack, and ends with 1', async () => {
+    const { exitCode, stdout, stderr } = await wherry.run(['init', '--store', 'postgres//here']);
+    expect(stderr).toBe(
+      'wherry: the URL of the store cannot be read: postgres//here\n  → it looks like postgres://user@host:5432/database\n',
+    );
+    expect([exitCode, stdout.toString()]).toEqual([1, '']);
+    expect(existsSync(wherry.home)).toBe(false);
+  });
 
   it.each([
     ['postgres//here', /the URL of the store cannot be read/],
