@@ -10,17 +10,20 @@ const onSlurm = [
   'test/integration/daemon/drain.test.ts',
 ];
 
-/** Hosts that are lost, and hundreds of jobs meanwhile: these wait for leases. `npm run test:hosts`, not `npm test`. */
-const ofLosses = ['test/integration/hosts/load.test.ts', 'test/integration/hosts/losses.test.ts'];
+/** Several hosts, some of them lost, and hundreds of jobs: these wait for leases. `npm run test:hosts`, not `npm test`. */
+const ofHosts = ['test/integration/hosts/**/*.test.ts'];
 
 /** Whatever asks the store is asked of PostgreSQL as well. */
-const onPostgres = ['store', 'process', 'calcjob', 'engine'].map((room) => `test/unit/${room}/**/*.test.ts`);
+const onPostgres = ['store', 'process', 'engine'].map((room) => `test/unit/${room}/**/*.test.ts`);
 
 /** These are about SQLite itself: how its file is opened, and what happens when its disk is full. */
 const aboutSqlite = ['test/unit/store/store.test.ts', 'test/unit/store/sqlite-space.test.ts'];
 
-/** These are about files and threads, take their time, and ask the store nothing that others do not. */
-const withoutStore = ['process/compute', 'calcjob/parser', 'store/repository'].map(
+/**
+ * These are about files and threads, take their time, and ask the store nothing that others do not; or their moments are
+ * those of a store that answers at once.
+ */
+const onSqliteOnly = ['process/compute', 'store/repository', 'engine/limits'].map(
   (name) => `test/unit/${name}.test.ts`,
 );
 
@@ -45,7 +48,7 @@ export default defineConfig({
         test: {
           name: 'postgres',
           include: [...onPostgres, 'test/integration/store/postgres*.test.ts', 'test/faults/postgres*.test.ts'],
-          exclude: [...aboutSqlite, ...withoutStore],
+          exclude: [...aboutSqlite, ...onSqliteOnly],
           globalSetup: ['test/rigs/postgres-project.ts'],
           testTimeout: 60_000,
           hookTimeout: 60_000,
@@ -68,7 +71,7 @@ export default defineConfig({
         test: {
           name: 'integration',
           include: ['test/integration/**/*.test.ts'],
-          exclude: [...onSlurm, ...ofLosses, 'test/integration/store/postgres*.test.ts'],
+          exclude: [...onSlurm, ...ofHosts, 'test/integration/store/postgres*.test.ts'],
           globalSetup: ['test/rigs/packages.ts'],
           testTimeout: 120_000,
           hookTimeout: 120_000,
@@ -77,8 +80,8 @@ export default defineConfig({
       {
         extends: true,
         test: {
-          name: 'losses',
-          include: ofLosses,
+          name: 'hosts',
+          include: ofHosts,
           globalSetup: ['test/rigs/packages.ts'],
           testTimeout: 120_000,
           hookTimeout: 120_000,

@@ -121,7 +121,8 @@ describe('the limits of a computer', () => {
     drive();
     await waitsFor('QOSMaxSubmitJobPerUserLimit');
     rows.push(...(await submit(2)));
-    await until(async () => (await rig.row(rows[2]?.id ?? 0)).stage === 'submit', { what: 'the others', ...look });
+    const stages = async () => Promise.all(rows.map(async ({ id }) => (await rig.row(id)).stage));
+    await until(async () => (await stages()).every((stage) => stage === 'submit'), { what: 'the others', ...look });
     const asked = cluster().count('fake-submit');
     expect(asked).toBe(1);
     const limit = siteLimitOf(await stored());
@@ -145,7 +146,8 @@ describe('the limits of a computer', () => {
       .set({ site_limit: JSON.stringify({ ...second, after: 1 }) })
       .execute();
     await until(() => alive().length === 3, { what: 'all three', ...look });
-    expect((await stored()).site_limit).toBeNull();
+    // Written down after the answer has come.
+    await until(async () => (await stored()).site_limit === null, { what: 'the end of the limit', ...look });
   });
 
   it('of the site let as many in again as have ended', async () => {
