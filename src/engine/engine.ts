@@ -331,11 +331,14 @@ export class Engine implements AsyncDisposable {
         await this.#dismiss(driver, 'the lease was lost');
     }
     this.#renewed = began;
-    this.#guardLeases();
+    this.#guardLeases(now() - began);
   }
 
-  /** Where even the question to the database hangs, nobody else would notice that the leases run out. */
-  #guardLeases(): void {
+  /**
+   * Where even the question to the database hangs, nobody else would notice that the leases run out.
+   * @param elapsed milliseconds since the first of them was renewed
+   */
+  #guardLeases(elapsed: number): void {
     clearTimeout(this.#guard);
     if (this.#simulatedSleep !== undefined) return;
     const reason = new WherryError('aborted', 'its lease could not be renewed');
@@ -348,7 +351,7 @@ export class Engine implements AsyncDisposable {
         });
       }
     };
-    this.#guard = setTimeout(abandon, this.#lease * abandonedAfter);
+    this.#guard = setTimeout(abandon, this.#lease * abandonedAfter - elapsed);
     this.#guard.unref();
   }
 

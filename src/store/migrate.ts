@@ -56,13 +56,21 @@ async function appliedSteps(db: Kysely<Steps>, place: string): Promise<string[]>
     return await namesOf(db);
   } catch (error) {
     if (error instanceof WherryError) throw error;
-    if (/no such table|relation .* does not exist/.test(messageOf(error))) return [];
+    if (isMissingTable(error)) return [];
     throw new WherryError('store-failed', `${place} is no database that can be read: ${messageOf(error)}`, {
       hint: 'restore it from a backup, or use another home with --home',
       cause: error,
     });
   }
 }
+
+/** SQLite has words for it that never change, PostgreSQL a code: its words are in the language of the server. */
+function isMissingTable(error: unknown): boolean {
+  return (error as { readonly code?: unknown }).code === undefinedTable || /no such table/.test(messageOf(error));
+}
+
+/** SQLSTATE. */
+const undefinedTable = '42P01';
 
 async function namesOf(db: Kysely<Steps>): Promise<string[]> {
   const rows = await db.selectFrom('kysely_migration').select('name').execute();

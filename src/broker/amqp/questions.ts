@@ -115,5 +115,7 @@ function timedOut(): WherryError {
 }
 
 function unroutable(key: string): WherryError {
-  return new WherryError('unroutable', `nobody answers to ${key}`);
+  return new WherryError('unroutable', `nobody answers to ${key}`, {
+    hint: 'start whoever should: wherry daemon start',
+  });
 }
