@@ -30,7 +30,7 @@ const onSqliteOnly = ['process/compute', 'store/repository', 'engine/limits'].ma
 export default defineConfig({
   test: {
     // Most tests wait more than they compute: by default one core would be left alone.
-    maxWorkers: 2,
+    maxWorkers: 3,
     reporters: ['default', new ClosingLine()],
     projects: [
       { extends: true, test: { name: 'unit', include: ['test/unit/**/*.test.ts'], testTimeout: 20_000 } },

@@ -20,6 +20,10 @@ const keys: Readonly<Record<TableName, readonly string[]>> = {
   events: ['id'],
   cursors: ['name'],
   leases: ['name'],
+  data: ['id'],
+  data_files: ['data_id', 'path'],
+  links: ['process_id', 'type', 'label'],
+  records: ['process_id', 'position'],
 };
 
 /** The tables that are copied, in their order. */

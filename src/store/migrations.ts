@@ -206,4 +206,78 @@ export const migrations: Readonly<Record<string, Migration>> = {
       await sql`insert into settings (name, value) values ('uuid', ${randomUUID()})`.execute(db);
     },
   },
+  '0004_provenance': {
+    async up(db: Kysely<unknown>) {
+      const schema = db.schema;
+      await schema
+        .alterTable('processes')
+        .addColumn('parent_id', 'integer', (column) => column.references('processes.id'))
+        .execute();
+      for (const name of ['lane', 'module', 'fingerprint'])
+        await schema.alterTable('processes').addColumn(name, 'text').execute();
+      await schema
+        .alterTable('processes')
+        .addColumn('version', 'integer', (column) => column.notNull().defaultTo(1))
+        .execute();
+      await schema
+        .alterTable('processes')
+        .addColumn('wakes', 'integer', (column) => column.notNull().defaultTo(0))
+        .execute();
+      await schema.alterTable('processes').addColumn('cached_from', 'integer').execute();
+      await schema.createIndex('processes_parent').on('processes').columns(['parent_id']).execute();
+      await schema
+        .createIndex('processes_lane')
+        .on('processes')
+        .columns(['lane', 'due_at'])
+        .where(sql<boolean>`paused = 0 and stage is not null and lane is not null`)
+        .execute();
+      await schema
+        .createIndex('processes_lane_kill')
+        .on('processes')
+        .columns(['lane', 'due_at'])
+        .where(sql<boolean>`kill_requested_at is not null and ended_at is null and lane is not null`)
+        .execute();
+      await schema
+        .createIndex('processes_fingerprint')
+        .on('processes')
+        .columns(['fingerprint', 'id'])
+        .where(sql<boolean>`fingerprint is not null and exit_status is not null`)
+        .execute();
+      await schema
+        .createTable('data')
+        .addColumn('id', 'integer', (column) => column.primaryKey().autoIncrement())
+        .addColumn('uuid', 'text', (column) => column.notNull().unique())
+        .addColumn('type', 'text', (column) => column.notNull())
+        .addColumn('hash', 'text', (column) => column.notNull())
+        .addColumn('content', 'text', (column) => column.notNull())
+        .addColumn('created_at', 'bigint', (column) => column.notNull())
+        .execute();
+      await schema
+        .createTable('data_files')
+        .addColumn('data_id', 'integer', (column) => column.notNull().references('data.id'))
+        .addColumn('path', 'text', (column) => column.notNull())
+        .addColumn('sha256', 'text', (column) => column.notNull())
+        .addColumn('size', 'bigint', (column) => column.notNull())
+        .addColumn('mode', 'integer', (column) => column.notNull())
+        .addPrimaryKeyConstraint('data_files_key', ['data_id', 'path'])
+        .execute();
+      await schema
+        .createTable('links')
+        .addColumn('process_id', 'integer', (column) => column.notNull().references('processes.id'))
+        .addColumn('type', 'text', (column) => column.notNull())
+        .addColumn('label', 'text', (column) => column.notNull())
+        .addColumn('data_id', 'integer', (column) => column.notNull().references('data.id'))
+        .addPrimaryKeyConstraint('links_key', ['process_id', 'type', 'label'])
+        .execute();
+      await schema.createIndex('links_data').on('links').columns(['data_id']).execute();
+      await schema
+        .createTable('records')
+        .addColumn('process_id', 'integer', (column) => column.notNull().references('processes.id'))
+        .addColumn('position', 'integer', (column) => column.notNull())
+        .addColumn('type', 'text', (column) => column.notNull())
+        .addColumn('content', 'text', (column) => column.notNull())
+        .addPrimaryKeyConstraint('records_key', ['process_id', 'position'])
+        .execute();
+    },
+  },
 };

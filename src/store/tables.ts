@@ -14,6 +14,10 @@ export interface Tables {
   cursors: CursorTable;
   leases: LeaseTable;
   settings: SettingTable;
+  data: DataTable;
+  data_files: DataFileTable;
+  links: LinkTable;
+  records: RecordTable;
 }
 
 export interface ComputerTable {
@@ -50,7 +54,7 @@ export interface ComputerTable {
 export interface ProcessTable {
   id: Generated<number>;
   uuid: string;
-  /** calcjob, later workflow and function. */
+  /** calcjob, workflow or function. */
   kind: string;
   /** Name of the definition, e.g. shell. */
   name: string;
@@ -96,6 +100,20 @@ export interface ProcessTable {
   created_at: number;
   updated_at: number;
   ended_at: number | null;
+  /** The process that called it; a call needs no other link. */
+  parent_id: number | null;
+  /** Whose driver runs its code: one that all workers share, or that of a single program; null where it has none. */
+  lane: string | null;
+  /** Where its definition is found, a path or a package; null when it is built in, or only its program knows it. */
+  module: string | null;
+  /** Of its definition, as it was when the process was made. */
+  version: Generated<number>;
+  /** Raised with whatever it may have waited for: a sleeper that has seen fewer looks again. */
+  wakes: Generated<number>;
+  /** Over definition, version and inputs: processes with the same one have the same outputs. Null: never reused. */
+  fingerprint: string | null;
+  /** The equal process whose outputs it took over. */
+  cached_from: number | null;
 }
 
 /** One intended submission: written before the scheduler is asked. */
@@ -165,6 +183,45 @@ export interface SettingTable {
   value: string;
 }
 
+/** An immutable piece of data. */
+export interface DataTable {
+  id: Generated<number>;
+  uuid: string;
+  /** value, file, folder or remote-folder. */
+  type: string;
+  /** sha256 over type, content and files. */
+  hash: string;
+  /** A value as JSON; of a file its name, of a remote folder where it is. */
+  content: string;
+  created_at: number;
+}
+
+/** A file of a piece of data, its content in the repository. */
+export interface DataFileTable {
+  data_id: number;
+  path: string;
+  sha256: string;
+  size: number;
+  mode: number;
+}
+
+/** What a process took (input), made (create) or passed on (return); calls are `parent_id`. */
+export interface LinkTable {
+  process_id: number;
+  type: string;
+  /** Its name at the process, nested ones with dots. */
+  label: string;
+  data_id: number;
+}
+
+/** What a workflow has done and has been told, in order: it is replayed from these. */
+export interface RecordTable {
+  process_id: number;
+  position: number;
+  type: string;
+  content: string;
+}
+
 export type ComputerRow = Selectable<ComputerTable>;
 export type ProcessRow = Selectable<ProcessTable>;
 export type NewProcessRow = Insertable<ProcessTable>;
@@ -173,3 +230,6 @@ export type SubmissionRow = Selectable<SubmissionTable>;
 export type FileRow = Selectable<FileTable>;
 export type EventRow = Selectable<EventTable>;
 export type LeaseRow = Selectable<LeaseTable>;
+export type DataRow = Selectable<DataTable>;
+export type LinkRow = Selectable<LinkTable>;
+export type RecordRow = Selectable<RecordTable>;

@@ -1,0 +1,138 @@
+import { createHash, randomUUID } from 'node:crypto';
+import { WherryError } from '../errors.js';
+import type { Store, StoreTransaction } from './store.js';
+import type { DataRow, FileRow } from './tables.js';
+
+/** Kinds of data: a JSON value, one file, a tree of files, or a directory on a computer. */
+export const dataTypes = ['value', 'file', 'folder', 'remote-folder'] as const;
+export type DataType = (typeof dataTypes)[number];
+
+/** A file of a piece of data: its content is in the repository. */
+export type StoredFile = Omit<FileRow, 'process_id' | 'role'>;
+
+/** A piece of data that is to be stored. */
+export interface NewData {
+  readonly type: DataType;
+  /** JSON: the value; of a file `{name}`; of a remote folder `{computer, path}`. */
+  readonly content: unknown;
+  readonly files?: readonly StoredFile[];
+}
+
+/** A stored piece of data: it never changes. */
+export interface StoredData extends NewData {
+  readonly id: number;
+  readonly uuid: string;
+  /** Equal pieces have equal hashes. */
+  readonly hash: string;
+  readonly files: readonly StoredFile[];
+}
+
+/** What a process has to do with a piece of data: it took it, made it, or passed on what others had made. */
+export type DataLinkType = 'input' | 'create' | 'return';
+
+/** A piece of data under the name that it has at a process. */
+export interface LinkedData {
+  readonly label: string;
+  readonly type: DataLinkType;
+  readonly data: StoredData;
+}
+
+/** sha256 of everything that makes up a piece of data; the order of keys and of files does not matter. */
+export function hashOf({ type, content, files = [] }: NewData): string {
+  const sorted = files.map(({ path, sha256, mode }) => [path, sha256, mode] as const).sort(byFirst);
+  return createHash('sha256')
+    .update(canonicalJson([type, content, sorted]))
+    .digest('hex');
+}
+
+/** JSON with the keys of every object in order, so that equal values give equal text. */
+export function canonicalJson(value: unknown): string {
+  return JSON.stringify(value, (_key, part: unknown) =>
+    typeof part === 'object' && part !== null && !Array.isArray(part)
+      ? Object.fromEntries(Object.entries(part).sort(byFirst))
+      : part,
+  );
+}
+
+function byFirst(one: readonly unknown[], other: readonly unknown[]): number {
+  return String(one[0]) < String(other[0]) ? -1 : 1;
+}
+
+/** Stores pieces of data, in their order. */
+export async function insertData(
+  transaction: StoreTransaction,
+  pieces: readonly NewData[],
+  now: number,
+): Promise<StoredData[]> {
+  const stored: StoredData[] = [];
+  for (const { type, content, files = [] } of pieces) {
+    const hash = hashOf({ type, content, files });
+    const uuid = randomUUID();
+    const { id } = await transaction
+      .insertInto('data')
+      .values({ uuid, type, hash, content: JSON.stringify(content), created_at: now })
+      .returning('id')
+      .executeTakeFirstOrThrow();
+    for (let start = 0; start < files.length; start += 1_000) {
+      const rows = files.slice(start, start + 1_000).map((file) => ({ ...file, data_id: id }));
+      await transaction.insertInto('data_files').values(rows).execute();
+    }
+    stored.push({ id, uuid, type, content, hash, files });
+  }
+  return stored;
+}
+
+/** Says what a process has to do with stored data. */
+export async function insertLinks(
+  transaction: StoreTransaction,
+  processId: number,
+  links: readonly { readonly label: string; readonly type: DataLinkType; readonly dataId: number }[],
+): Promise<void> {
+  if (links.length === 0) return;
+  const rows = links.map(({ label, type, dataId }) => ({ process_id: processId, label, type, data_id: dataId }));
+  await transaction.insertInto('links').values(rows).execute();
+}
+
+/** The data of a process that it took, or that it gave, by their names. */
+export async function linkedData(
+  db: Store | StoreTransaction,
+  processId: number,
+  which: 'inputs' | 'outputs',
+): Promise<LinkedData[]> {
+  const types: readonly DataLinkType[] = which === 'inputs' ? ['input'] : ['create', 'return'];
+  const rows = await db
+    .selectFrom('links')
+    .innerJoin('data', 'data.id', 'links.data_id')
+    .select(['links.label', 'links.type as linkType', 'data.id', 'data.uuid', 'data.type', 'data.hash', 'data.content'])
+    .where('links.process_id', '=', processId)
+    .where('links.type', 'in', types)
+    .orderBy('links.label')
+    .execute();
+  const linked: LinkedData[] = [];
+  for (const { label, linkType, ...row } of rows) {
+    linked.push({ label, type: linkType as DataLinkType, data: await dataOfRow(db, row) });
+  }
+  return linked;
+}
+
+/** A piece of data by its uuid. Errors: `not-found`. */
+export async function findData(db: Store | StoreTransaction, uuid: string): Promise<StoredData> {
+  const row = await db.selectFrom('data').selectAll().where('uuid', '=', uuid).executeTakeFirst();
+  if (row === undefined) throw new WherryError('not-found', `there is no data ${uuid}`);
+  return dataOfRow(db, row);
+}
+
+async function dataOfRow(
+  db: Store | StoreTransaction,
+  { id, uuid, type, hash, content }: Omit<DataRow, 'created_at'>,
+): Promise<StoredData> {
+  const own = { id, uuid, type: type as DataType, hash, content: JSON.parse(content) as unknown };
+  if (type === 'value' || type === 'remote-folder') return { ...own, files: [] };
+  const files = await db
+    .selectFrom('data_files')
+    .select(['path', 'sha256', 'size', 'mode'])
+    .where('data_id', '=', id)
+    .orderBy('path')
+    .execute();
+  return { ...own, files: files.map((file) => ({ ...file, size: Number(file.size) })) };
+}
