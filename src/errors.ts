@@ -43,6 +43,11 @@ export const errorCodes = {
   'name-taken': 'Somebody answers to this address already.',
   'message-refused': 'A message or a name in it is not what it should be.',
   'computation-failed': 'Code of a user could not be loaded, failed, or needed more than it may have.',
+  'bad-definition': 'The definition of a process cannot be used, or none has this name.',
+  'module-failed': 'A module with definitions of processes could not be loaded.',
+  'workflow-changed': 'A workflow is no longer the one that its record was written by.',
+  'process-failed': 'A process that was waited for did not end well.',
+  'program-ended': 'The program that ran the process has ended, and no worker knows its definition.',
   internal: 'A defect in Wherry.',
 } as const;
 

@@ -1,0 +1,78 @@
+import type { z } from 'zod';
+import { WherryError } from '../errors.js';
+
+/** What kinds of processes there are. */
+export const processKinds = ['calcjob', 'workflow', 'function'] as const;
+export type ProcessKind = (typeof processKinds)[number];
+
+/** A way in which a process can end by itself, `{name}` in its message filled in when it does. */
+export interface ExitCodeTemplate {
+  /** Greater than 0. */
+  readonly status: number;
+  readonly message: string;
+  /** A process that ended so is not reused for equal inputs. Default: only those that ended with 0 are. */
+  readonly invalidatesCache?: boolean;
+}
+export type ExitCodeTemplates = Readonly<Record<string, ExitCodeTemplate>>;
+
+/** What every definition of a process says of itself, whatever its kind. */
+export interface ProcessSpec<
+  Inputs extends z.ZodObject = z.ZodObject,
+  Outputs extends z.ZodObject = z.ZodObject,
+  Codes extends ExitCodeTemplates = ExitCodeTemplates,
+> {
+  /** Unique among all definitions of a profile, such as `arithmetic.add`. */
+  readonly name: string;
+  /** Raised when equal inputs may give other outputs, or a workflow takes another way. Default: 1. */
+  readonly version?: number;
+  /** One paragraph for people. */
+  readonly description?: string;
+  readonly inputs: Inputs;
+  readonly outputs: Outputs;
+  readonly exitCodes?: Codes;
+}
+
+/** A definition that this program knows: its spec and its kind; what else it has is known to who runs that kind. */
+export interface ProcessDefinition<
+  Inputs extends z.ZodObject = z.ZodObject,
+  Outputs extends z.ZodObject = z.ZodObject,
+  Codes extends ExitCodeTemplates = ExitCodeTemplates,
+> extends ProcessSpec<Inputs, Outputs, Codes> {
+  readonly kind: ProcessKind;
+  readonly version: number;
+}
+
+const known = new Map<string, ProcessDefinition>();
+
+/**
+ * Makes a definition known by its name, so that a process can be continued by who knows nothing but that name.
+ * Errors: `bad-definition` for a name that cannot be one or that another definition has.
+ */
+export function register<Definition extends ProcessDefinition>(definition: Definition): Definition {
+  const { name, version } = definition;
+  if (!/^[A-Za-z][\w-]*(\.[\w-]+)*$/.test(name)) {
+    throw new WherryError('bad-definition', `${JSON.stringify(name)} cannot be the name of a process`, {
+      hint: 'use letters, digits, "-" and "_", in parts with dots between them, such as arithmetic.add',
+    });
+  }
+  if (!Number.isInteger(version) || version < 1) {
+    throw new WherryError('bad-definition', `the version of ${name} must be a whole number from 1 on`);
+  }
+  if (known.has(name)) {
+    throw new WherryError('bad-definition', `there are two processes with the name ${name}`, {
+      hint: 'give one of them another name',
+    });
+  }
+  known.set(name, definition);
+  return definition;
+}
+
+/** The definition with a name; undefined when this program has loaded none. */
+export function findDefinition(name: string): ProcessDefinition | undefined {
+  return known.get(name);
+}
+
+/** All that this program has loaded, by name. */
+export function definitions(): readonly ProcessDefinition[] {
+  return [...known.values()].sort((one, other) => (one.name < other.name ? -1 : 1));
+}
