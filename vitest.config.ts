@@ -1,7 +1,7 @@
 import { defineConfig } from 'vitest/config';
 import { ClosingLine } from './test/rigs/closing-line.js';
 
-/** Files that start a Slurm of their own, with its database and its nodes: one at a time has enough to do. */
+/** Files that start a Slurm of their own, with its database and its nodes. */
 const onSlurm = [
   'test/integration/slurm/**/*.test.ts',
   'test/integration/limits/**/*.test.ts',
@@ -29,7 +29,7 @@ const onSqliteOnly = ['process/compute', 'store/repository', 'engine/limits'].ma
 
 export default defineConfig({
   test: {
-    // Most tests wait more than they compute: by default one core would be left alone.
+    // Most tests wait more than they compute.
     maxWorkers: 3,
     reporters: ['default', new ClosingLine()],
     projects: [
@@ -62,7 +62,7 @@ export default defineConfig({
           globalSetup: ['test/rigs/packages.ts'],
           testTimeout: 120_000,
           hookTimeout: 120_000,
-          maxWorkers: 1,
+          // After the others: a Slurm that has to share its processors with them is late.
           sequence: { groupOrder: 1 },
         },
       },
