@@ -21,6 +21,8 @@ const profileSchema = z.strictObject({
   /** Directory that all hosts of the profile share; default: in the directory of the profile. */
   repository: directory.optional(),
   daemon: daemonSettingsSchema.optional(),
+  /** Modules with definitions of processes: files from the directory of the profile, or packages. */
+  modules: z.array(moduleName()).optional(),
 });
 
 export type ProfileSettings = z.output<typeof profileSchema>;
@@ -36,6 +38,26 @@ function serviceUrl(service: Service) {
       context.addIssue({ code: 'custom', message: error.message });
     }
   });
+}
+
+/** A path with `./`, `../` or `/` at its beginning, or the name of a package or of an entry of one. */
+function moduleName() {
+  const isPath = (text: string) => /^\.{0,2}\//.test(text);
+  return z
+    .string()
+    .refine((text) => !text.includes('\0'), 'a NUL character cannot be used here')
+    .refine(
+      (text) => !isPath(text) || /\.(?:[mc]?js|m?ts)$/.test(text),
+      'must be a file whose name ends with .js, .mjs, .cjs, .ts or .mts',
+    )
+    .refine(
+      (text) => isPath(text) || /^(?:@[a-z0-9~-][\w.~-]*\/)?[a-z0-9~-][\w.~-]*(?:\/[\w.~-]+)*$/i.test(text),
+      'must be a path with ./ or / at its beginning, or the name of a package',
+    )
+    .refine(
+      (text) => isPath(text) || !/\.(?:[mc]?js|m?ts)$/.test(text),
+      'is taken for a package; a file has ./ or / at its beginning',
+    );
 }
 
 /** Reads the settings of a profile. An InputError tells what is wrong with the file. */
