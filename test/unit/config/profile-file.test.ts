@@ -35,6 +35,35 @@ describe('the settings of a profile', () => {
   });
 });
 
+describe('the modules of a profile', () => {
+  const modules = async (...names: string[]) => {
+    await writeFile(settingsFile, JSON.stringify({ modules: names }));
+    return (await readProfileSettings({ settingsFile })).modules;
+  };
+
+  it('are files or packages', async () => {
+    const names = ['./my-processes.ts', '../a b/c.mts', '/shared/x.cjs', 'processes', '@me/processes', '@me/p/more'];
+    expect(await modules(...names)).toEqual(names);
+  });
+
+  it('are refused where they can be neither', async () => {
+    const failure = modules('./folder', 'my processes', 'mine.ts', 'file:///x.js', './a\0.js', '@me', '');
+    await expect(failure).rejects.toMatchObject({ code: 'bad-input' });
+    const message = await messageOf(failure);
+    for (const [index, words] of [
+      'must be a file whose name ends with .js, .mjs, .cjs, .ts or .mts',
+      'must be a path with ./ or / at its beginning, or the name of a package',
+      'is taken for a package; a file has ./ or / at its beginning',
+      'must be a path with ./ or /',
+      'a NUL character cannot be used here',
+      'must be a path with ./ or /',
+      'must be a path with ./ or /',
+    ].entries()) {
+      expect(message).toContain(`modules[${index}]: ${words}`);
+    }
+  });
+});
+
 describe('the passwords of a profile', () => {
   it('come from a file that others cannot read, and the environment counts before it', async () => {
     await writeSecrets({ directory }, { store: 'one' });
