@@ -11,6 +11,7 @@ import type { Repository } from '../store/repository.js';
 import type { Store } from '../store/store.js';
 import type { ProcessRow } from '../store/tables.js';
 import { type CalcJobState, ownFiles, readState } from './context.js';
+import { locateTemporary, retrieveAgain, withoutTemporary } from './passing.js';
 
 /** Outputs of the built-in calcjob `shell`. */
 export interface ShellOutputs {
@@ -35,6 +36,8 @@ export interface ParserInput {
   readonly exitStatus: number;
   /** Path in the results → the local file with that content, which must not be changed. */
   readonly files: Readonly<Record<string, string>>;
+  /** The same of what is retrieved for the parser alone. */
+  readonly temporaryFiles: Readonly<Record<string, string>>;
   /** The job as it was submitted. */
   readonly inputs: Job;
 }
@@ -85,16 +88,21 @@ export async function parse(row: ProcessRow, tools: ParseTools): Promise<Transit
   };
   const exit = exitOf(state);
   const job = JSON.parse(row.inputs) as Job;
-  if (job.parser === undefined) return { to: 'finished', exit, outputs };
+  const cleaning = withoutTemporary(row, job);
+  if (job.parser === undefined) return { to: 'finished', exit, outputs, ...cleaning };
+  const temporaryFiles = await locateTemporary(row, tools);
+  if (temporaryFiles === undefined) return retrieveAgain;
   try {
-    const parsed = await runParser(job.parser, { exitStatus: exit.status, inputs: job }, row, tools);
-    return { to: 'finished', exit: parsedExit(exit, parsed), outputs: { ...outputs, ...parsed.outputs } };
+    const input = { exitStatus: exit.status, inputs: job, temporaryFiles };
+    const parsed = await runParser(job.parser, input, row, tools);
+    return { to: 'finished', exit: parsedExit(exit, parsed), outputs: { ...outputs, ...parsed.outputs }, ...cleaning };
   } catch (error) {
     const isOfParser = error instanceof WherryError && ['computation-failed', 'timed-out'].includes(error.code);
     if (!isOfParser || tools.signal.aborted) throw error;
     const { code, message, stack } = error;
     const hint = `its files are here: wherry files get ${row.id}`;
-    return { to: 'excepted', outputs, exception: { code, message: `the parser ${message}`, hint, stack } };
+    const exception = { code, message: `the parser ${message}`, hint, stack };
+    return { to: 'excepted', outputs, exception, ...cleaning };
   }
 }
 

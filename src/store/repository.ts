@@ -7,6 +7,7 @@ import {
   fsync,
   mkdirSync,
   openSync,
+  readdirSync,
   readFileSync,
   renameSync,
   statSync,
@@ -102,6 +103,36 @@ export class Repository {
     };
   }
 
+  /**
+   * A place of its own for files that are kept for a while only, by the uuid of the process that they belong to. What is
+   * in it goes with `forget`.
+   */
+  passing(uuid: string): Repository {
+    return new Repository(this.#passingDirectory(uuid));
+  }
+
+  /** Removes what was kept for a while only; nothing happens when there is nothing. */
+  async forget(uuid: string): Promise<void> {
+    if (!isUuid(uuid)) return;
+    const directory = this.#passingDirectory(uuid);
+    if (existsSync(directory)) await rm(directory, { recursive: true, force: true });
+  }
+
+  /** Whose files are kept for a while and have not changed since a time, in milliseconds since the epoch. */
+  passingBefore(time: number): string[] {
+    const directory = path.join(this.#directory, 'passing');
+    if (!existsSync(directory)) return [];
+    return readdirSync(directory).filter((uuid) => {
+      const found = statSync(path.join(directory, uuid), { throwIfNoEntry: false });
+      return isUuid(uuid) && found !== undefined && found.mtimeMs < time;
+    });
+  }
+
+  #passingDirectory(uuid: string): string {
+    if (!isUuid(uuid)) throw new WherryError('internal', `"${uuid}" is no uuid`);
+    return path.join(this.#directory, 'passing', uuid);
+  }
+
   #temporaryFile(): string {
     const directory = path.join(this.#directory, 'temporary');
     mkdirSync(directory, { recursive: true, mode: 0o700 });
@@ -126,6 +157,10 @@ export class Repository {
     if (!/^[0-9a-f]{64}$/.test(sha256)) throw new WherryError('internal', `"${sha256}" is no SHA-256`);
     return path.join(this.#directory, 'objects', sha256.slice(0, 2), sha256.slice(2));
   }
+}
+
+function isUuid(text: string): boolean {
+  return /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(text);
 }
 
 /** Bytes up to which a file is read in one go, and up to which this is done at once. */

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { select } from '../../../src/calcjob/retrieve.js';
-import type { RetrieveEntry } from '../../../src/config/job.js';
+import type { RetrieveEntry } from '../../../src/config/staging.js';
 import type { RemoteEntry } from '../../../src/plugin/transport.js';
 
 /** A name that ends in `/` is a folder, one that ends in `@` a link, one that ends in `|` a pipe. */
