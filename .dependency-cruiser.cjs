@@ -7,7 +7,8 @@
 const rooms = {
   store: [],
   broker: [],
-  process: ['store/', 'broker/'],
+  // How mistakes in an input are told, and how local files are found, is the same for jobs and for processes.
+  process: ['store/', 'broker/', 'config/(issues|nearest|validate|local-files)\\.ts$'],
   // The shapes of a job and of a computer are all that calcjobs know of the configuration.
   calcjob: ['process/', 'store/', 'broker/', 'config/(job|computer)\\.ts$'],
   workflow: ['calcjob/', 'process/', 'store/', 'broker/'],

@@ -1,5 +1,5 @@
 import type { z } from 'zod';
-import type { InputIssue } from '../errors.js';
+import { type InputIssue, messageOf } from '../errors.js';
 import { dotted, issueAt, issuesError, mostIssues, type Origin, type Path } from './issues.js';
 import { didYouMean } from './nearest.js';
 import { type Issue, isMismatch, sentence } from './sentences.js';
@@ -21,28 +21,65 @@ export function validate<Schema extends z.ZodType>(
   origin: Origin,
   options: ValidateOptions = {},
 ): z.output<Schema> {
-  // The issue that Zod returns no longer says which object refused the keys; the array of keys is the same one.
-  const allowedKeys = new WeakMap<readonly string[], readonly string[]>();
-  const result = schema.safeParse(value, {
+  const reading = new Reading();
+  const result = schema.safeParse(value, reading.context);
+  if (result.success) return result.data;
+  const { issues, unseen } = reading.issuesOf(result.error, origin, options);
+  throw issuesError(origin.source, issues, unseen);
+}
+
+/**
+ * Like `validate`, for schemas whose checks may be asynchronous; what is wrong is returned. A check that throws is told
+ * as an issue of the whole value.
+ */
+export async function examine<Schema extends z.ZodType>(
+  value: unknown,
+  schema: Schema,
+  prefix: Path,
+): Promise<{ readonly value: z.output<Schema> } | { readonly issues: readonly InputIssue[] }> {
+  const reading = new Reading();
+  try {
+    const result = await schema.safeParseAsync(value, reading.context);
+    if (result.success) return { value: result.data };
+    return { issues: reading.issuesOf(result.error, { source: '' }, { prefix }).issues };
+  } catch (error) {
+    return { issues: [issueAt({ source: '' }, prefix, `could not be checked: ${messageOf(error)}`)] };
+  }
+}
+
+/** One reading of a value by a schema, and the words for what is wrong with it. */
+class Reading {
+  /**
+   * The issue that Zod returns no longer says which object refused the keys; the array of keys is the same one.
+   */
+  readonly #allowedKeys = new WeakMap<readonly string[], readonly string[]>();
+
+  readonly context: z.core.ParseContext<Issue> = {
     reportInput: true,
     error: (issue) => {
-      if (issue.code === 'unrecognized_keys') allowedKeys.set(issue.keys, keysOf(issue.inst));
+      if (issue.code === 'unrecognized_keys') this.#allowedKeys.set(issue.keys, keysOf(issue.inst));
       return sentence(issue);
     },
-  });
-  if (result.success) return result.data;
-  const prefix = options.prefix ?? [];
-  const wording = options.unknownKey ?? ((key) => `unknown key ${JSON.stringify(key)}`);
-  const single = result.error.issues.flatMap(flatten).flatMap(onePerKey);
-  const issues = single.slice(0, mostIssues).map((issue): InputIssue => {
-    const path = [...prefix, ...issue.path];
-    if (issue.code !== 'unrecognized_keys') {
-      return issueAt(origin, path, issue.message, issue.code === 'invalid_key' ? 'key' : 'value');
-    }
-    const message = wording(issue.key) + advice(issue.key, allowedKeys.get(issue.keys) ?? []);
-    return { ...issueAt(origin, [...path, issue.key], message, 'key'), path: dotted(path) };
-  });
-  throw issuesError(origin.source, issues, single.length - issues.length);
+  };
+
+  issuesOf(
+    error: z.ZodError,
+    origin: Origin,
+    options: ValidateOptions,
+  ): { readonly issues: InputIssue[]; readonly unseen: number } {
+    const prefix = options.prefix ?? [];
+    const wording = options.unknownKey ?? ((key) => `unknown key ${JSON.stringify(key)}`);
+    const single = error.issues.flatMap(flatten).flatMap(onePerKey);
+    const issues = single.slice(0, mostIssues).map((issue): InputIssue => {
+      const path = [...prefix, ...issue.path];
+      if (issue.code !== 'unrecognized_keys') {
+        return issueAt(origin, path, issue.message, issue.code === 'invalid_key' ? 'key' : 'value');
+      }
+      const message = wording(issue.key) + advice(issue.key, this.#allowedKeys.get(issue.keys) ?? []);
+      return { ...issueAt(origin, [...path, issue.key], message, 'key'), path: dotted(path) };
+    });
+    return { issues, unseen: single.length - issues.length };
+  }
 }
 
 type UnknownKey = z.core.$ZodIssueUnrecognizedKeys & { readonly key: string };

@@ -1,5 +1,6 @@
 import { createReadStream } from 'node:fs';
 import { readFile } from 'node:fs/promises';
+import { basename } from 'node:path';
 import type { Readable } from 'node:stream';
 import { WherryError } from '../errors.js';
 import type { DataType, StoredData, StoredFile } from '../store/data.js';
@@ -112,10 +113,16 @@ export function dataOf(stored: StoredData, locate: Locate): Data {
 /** A file or folder here that becomes data when it is given to a process. */
 export class LocalFile {
   readonly path: string;
+  /** What the file is called as data; of a folder it is not kept. */
+  readonly name: string;
 
-  /** @param path relative names start from the current folder */
-  constructor(path: string) {
+  /**
+   * @param path relative names start from the current folder
+   * @param name default: the last part of the path
+   */
+  constructor(path: string, name: string = basename(path)) {
     this.path = path;
+    this.name = name;
   }
 }
 

@@ -1,19 +1,13 @@
 import type { z } from 'zod';
 import { WherryError } from '../errors.js';
+import { type ExitCodeTemplates, flawsOfExitCodes } from './exit-code-template.js';
+import { portsOf } from './spec.js';
+
+export type { ExitCodeTemplate, ExitCodeTemplates } from './exit-code-template.js';
 
 /** What kinds of processes there are. */
 export const processKinds = ['calcjob', 'workflow', 'function'] as const;
 export type ProcessKind = (typeof processKinds)[number];
-
-/** A way in which a process can end by itself, `{name}` in its message filled in when it does. */
-export interface ExitCodeTemplate {
-  /** Greater than 0. */
-  readonly status: number;
-  readonly message: string;
-  /** A process that ended so is not reused for equal inputs. Default: only those that ended with 0 are. */
-  readonly invalidatesCache?: boolean;
-}
-export type ExitCodeTemplates = Readonly<Record<string, ExitCodeTemplate>>;
 
 /** What every definition of a process says of itself, whatever its kind. */
 export interface ProcessSpec<
@@ -46,7 +40,8 @@ const known = new Map<string, ProcessDefinition>();
 
 /**
  * Makes a definition known by its name, so that a process can be continued by who knows nothing but that name.
- * Errors: `bad-definition` for a name that cannot be one or that another definition has.
+ * Errors: `bad-definition` for a name that cannot be one or that another definition has, and for ports or exit codes that
+ * cannot be.
  */
 export function register<Definition extends ProcessDefinition>(definition: Definition): Definition {
   const { name, version } = definition;
@@ -58,6 +53,9 @@ export function register<Definition extends ProcessDefinition>(definition: Defin
   if (!Number.isInteger(version) || version < 1) {
     throw new WherryError('bad-definition', `the version of ${name} must be a whole number from 1 on`);
   }
+  checkPorts(definition);
+  const flaws = flawsOfExitCodes(definition.exitCodes ?? {});
+  if (flaws.length > 0) throw new WherryError('bad-definition', `the exit codes of ${name}: ${flaws.join('; ')}`);
   if (known.has(name)) {
     throw new WherryError('bad-definition', `there are two processes with the name ${name}`, {
       hint: 'give one of them another name',
@@ -75,4 +73,15 @@ export function findDefinition(name: string): ProcessDefinition | undefined {
 /** All that this program has loaded, by name. */
 export function definitions(): readonly ProcessDefinition[] {
   return [...known.values()].sort((one, other) => (one.name < other.name ? -1 : 1));
+}
+
+function checkPorts({ name, inputs, outputs }: ProcessSpec): void {
+  for (const [what, schema] of Object.entries({ inputs, outputs })) {
+    try {
+      portsOf(schema);
+    } catch (error) {
+      if (!(error instanceof WherryError)) throw error;
+      throw new WherryError('bad-definition', `the ${what} of ${name}: ${error.message}`, { cause: error });
+    }
+  }
 }

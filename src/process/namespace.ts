@@ -1,0 +1,111 @@
+import { z } from 'zod';
+import type { FileData, FolderData, LocalFile, RemoteFolderData } from './data.js';
+
+/** What a schema of a port can stand for, beside one JSON value. */
+export type MarkedKind = 'namespace' | 'file' | 'folder' | 'remote-folder';
+
+interface Mark {
+  readonly kind: MarkedKind;
+  readonly populateDefaults?: boolean;
+}
+
+/**
+ * The mark is kept in the definition that a schema carries with it: so it stays when the schema is refined, described
+ * or extended.
+ */
+const key = 'wherryPort';
+
+function marked<Schema extends z.core.$ZodType>(schema: Schema, mark: Mark): Schema {
+  return z.core.clone(schema, { ...schema._zod.def, [key]: mark } as Schema['_zod']['def']);
+}
+
+/** The mark of a schema; undefined for one that stands for a JSON value. */
+export function markOf(schema: z.core.$ZodType): Mark | undefined {
+  return (schema._zod.def as { readonly [key]?: Mark })[key];
+}
+
+declare const namespaceBrand: unique symbol;
+
+/** A mapping whose entries are ports of their own, each with its own piece of data. */
+export interface ZodNamespace<
+  Shape extends z.core.$ZodLooseShape = z.core.$ZodLooseShape,
+  Config extends z.core.$ZodObjectConfig = z.core.$strict,
+> extends z.ZodObject<Shape, Config> {
+  readonly [namespaceBrand]: true;
+}
+
+export type NamespaceOptions = {
+  /** The schema of entries that are not named in the shape. Without it there can be none. */
+  readonly dynamic?: z.ZodType;
+  /** One sentence for people. */
+  readonly help?: string;
+} & (
+  | { readonly optional?: false }
+  | {
+      /** It may be left out, with everything in it. */
+      readonly optional: true;
+      /**
+       * When it is left out, but defaults alone would make it complete: is it filled with them (default), or is it
+       * absent?
+       */
+      readonly populateDefaults?: boolean;
+    }
+);
+
+type ConfigOf<Options> = Options extends { readonly dynamic: infer Leaf extends z.core.SomeType }
+  ? z.core.$catchall<Leaf>
+  : z.core.$strict;
+
+export type NamespaceOf<Shape extends z.core.$ZodLooseShape, Options> = Options extends { readonly optional: true }
+  ? z.ZodOptional<ZodNamespace<Shape, ConfigOf<Options>>>
+  : ZodNamespace<Shape, ConfigOf<Options>>;
+
+/**
+ * Nested ports: every entry is a piece of data of its own under a dotted label, where a `z.object` is one value. A check
+ * of the whole (`.refine`) comes when all entries are good.
+ */
+export function namespace<
+  const Shape extends z.core.$ZodLooseShape,
+  const Options extends NamespaceOptions = Record<never, never>,
+>(shape: Shape, options?: Options): NamespaceOf<Shape, Options> {
+  const { dynamic, help, optional, populateDefaults = true }: AllNamespaceOptions = options ?? {};
+  const object = dynamic === undefined ? z.strictObject(shape) : z.object(shape).catchall(dynamic);
+  const plain = marked(object, { kind: 'namespace', populateDefaults });
+  const described = help === undefined ? plain : plain.describe(help);
+  return (optional ? described.optional() : described) as unknown as NamespaceOf<Shape, Options>;
+}
+
+/** The options without what TypeScript is told about which of them go together. */
+interface AllNamespaceOptions {
+  readonly dynamic?: z.ZodType;
+  readonly help?: string;
+  readonly optional?: boolean;
+  readonly populateDefaults?: boolean;
+}
+
+/** A `z.object` with everything that it has, as a namespace. */
+export function asNamespace(object: z.ZodObject): z.ZodObject {
+  return markOf(object) === undefined ? marked(object, { kind: 'namespace', populateDefaults: true }) : object;
+}
+
+/** One file: a `LocalFile` or the data of one. Checks are given a `FileData`. */
+export function file(): z.ZodType<FileData, FileData | LocalFile> {
+  return marked(z.custom<FileData>(), { kind: 'file' }) as unknown as z.ZodType<FileData, FileData | LocalFile>;
+}
+
+/** A tree of files: a `LocalFile` that is a folder, or the data of one. Checks are given a `FolderData`. */
+export function folder(): z.ZodType<FolderData, FolderData | LocalFile> {
+  return marked(z.custom<FolderData>(), { kind: 'folder' }) as unknown as z.ZodType<FolderData, FolderData | LocalFile>;
+}
+
+/** A directory on a computer, which stays there. */
+export function remoteFolder(): z.ZodType<RemoteFolderData, RemoteFolderData | RemotePlace> {
+  const schema = marked(z.custom<RemoteFolderData>(), { kind: 'remote-folder' });
+  return schema as unknown as z.ZodType<RemoteFolderData, RemoteFolderData | RemotePlace>;
+}
+
+/** Where a directory is: the label of a computer, and an absolute path there. */
+export interface RemotePlace {
+  readonly computer: string;
+  readonly path: string;
+}

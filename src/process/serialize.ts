@@ -1,0 +1,121 @@
+import { stat } from 'node:fs/promises';
+import { isAbsolute } from 'node:path/posix';
+import { dotted, type Path } from '../config/issues.js';
+import { type Allowance, collectFiles, mostEntries, UnusableFile } from '../config/local-files.js';
+import type { InputIssue } from '../errors.js';
+import { hashOf, type NewData, type StoredFile } from '../store/data.js';
+import type { Repository } from '../store/repository.js';
+import { Data, dataOf, LocalFile } from './data.js';
+import type { LeafPort } from './spec.js';
+
+/** What files can be to a process. */
+export type FileKind = Exclude<LeafPort['kind'], 'value'>;
+
+const nouns: Readonly<Record<LeafPort['kind'], string>> = {
+  value: 'a value',
+  file: 'a file',
+  folder: 'a folder',
+  'remote-folder': 'a folder on a computer',
+};
+
+/** A piece of data that was given, or is to be stored; and what checks see of it, as if it were stored. */
+export interface Piece {
+  readonly data: Data | NewData;
+  readonly seen: Data;
+}
+
+/**
+ * Makes data of what was given for a file or a folder; local files are put into the repository. Undefined when it is
+ * none, which is told as an issue.
+ */
+export async function serializeFile(
+  kind: FileKind,
+  given: unknown,
+  path: Path,
+  context: { readonly repository: Repository; readonly issues: InputIssue[] },
+): Promise<Piece | undefined> {
+  const { repository, issues } = context;
+  const refuse = (message: string): undefined => {
+    issues.push({ path: dotted(path), message });
+  };
+  if (given instanceof Data) {
+    return given.type === kind ? { data: given, seen: given } : refuse(mismatch(kind, nouns[given.type]));
+  }
+  if (kind === 'remote-folder') {
+    const place = placeOf(given);
+    return place === undefined
+      ? refuse('must be a folder on a computer: {computer, path}, the path being absolute')
+      : piece({ type: kind, content: place }, repository);
+  }
+  if (!(given instanceof LocalFile)) return refuse(mismatch(kind, describe(given)));
+  try {
+    return piece(await localData(kind, given, repository), repository);
+  } catch (error) {
+    if (error instanceof UnusableFile) return refuse(`${JSON.stringify(given.path)}: ${error.message}`);
+    throw error;
+  }
+}
+
+/** What stands where a piece of another kind should, as a message. */
+export function mismatch(kind: LeafPort['kind'], found: string): string {
+  const advice = kind === 'file' || kind === 'folder' ? '; give new LocalFile(path)' : '';
+  return `must be ${nouns[kind]}, not ${found}${advice}`;
+}
+
+/** The kind of stored data, in words. */
+export function nounOf(data: Data): string {
+  return nouns[data.type];
+}
+
+function describe(given: unknown): string {
+  return typeof given === 'string' ? 'text' : 'a value';
+}
+
+/** Until it is stored, data has no id and no uuid. */
+function piece(data: NewData, repository: Repository): Piece {
+  const stored = { ...data, files: data.files ?? [], id: 0, uuid: '', hash: hashOf(data) };
+  return { data, seen: dataOf(stored, (sha256) => repository.locate(sha256)) };
+}
+
+async function localData(kind: 'file' | 'folder', { path, name }: LocalFile, repository: Repository): Promise<NewData> {
+  const isFolder = await isDirectory(path);
+  if (kind === 'file') {
+    if (isFolder) throw new UnusableFile('is a folder, must be a file');
+    if (!isFileName(name)) throw new UnusableFile(`${JSON.stringify(name)} cannot be the name of a file`);
+    return { type: kind, content: { name }, files: await stored(path, name, repository) };
+  }
+  if (!isFolder) throw new UnusableFile('must be a folder');
+  const files = await stored(path, '.', repository);
+  return { type: kind, content: {}, files: files.map((file) => ({ ...file, path: file.path.slice('./'.length) })) };
+}
+
+async function stored(source: string, path: string, repository: Repository): Promise<StoredFile[]> {
+  const allowance: Allowance = { left: mostEntries };
+  const files: StoredFile[] = [];
+  for (const found of await collectFiles(source, path, allowance)) {
+    const { sha256, size } = await repository.putFile(found.source);
+    files.push({ path: found.path, sha256, size, mode: found.mode });
+  }
+  return files;
+}
+
+/** What does not exist is told by who collects the files. */
+async function isDirectory(path: string): Promise<boolean> {
+  try {
+    return (await stat(path)).isDirectory();
+  } catch {
+    return false;
+  }
+}
+
+function isFileName(name: string): boolean {
+  return name !== '' && name !== '.' && name !== '..' && !/[/\0]/.test(name);
+}
+
+function placeOf(given: unknown): { computer: string; path: string } | undefined {
+  if (typeof given !== 'object' || given === null) return undefined;
+  const { computer, path, ...rest } = given as Readonly<Record<string, unknown>>;
+  if (typeof computer !== 'string' || computer === '' || typeof path !== 'string' || !isAbsolute(path))
+    return undefined;
+  return Object.keys(rest).length > 0 || path.includes('\0') ? undefined : { computer, path };
+}
