@@ -28,9 +28,15 @@ function script(...lines: readonly string[]): readonly [string, ...string[]] {
   return ['sh', '-c', [...neutral, ...lines].join('\n')];
 }
 
-export const submit: SchedulerDefinition['submit'] = ({ name, script: path }) => ({
-  words: ['env', '-u', 'PBS_DPREFIX', 'qsub', '-N', name, path],
-});
+/** qsub takes the time at which a job may begin in the computer's own zone, which only the computer knows. */
+export const submit: SchedulerDefinition['submit'] = ({ name, script: path, beginTime }) => {
+  const qsub = ['env', '-u', 'PBS_DPREFIX', 'qsub', '-N', name] as const;
+  if (beginTime === undefined) return { words: [...qsub, path] };
+  const seconds = String(Math.ceil(Date.parse(beginTime) / 1000));
+  const refusal = 'echo "qsub: the date of this computer cannot tell when the job may begin" >&2';
+  const convert = `time=$(date -d "@$1" +%Y%m%d%H%M.%S) || { ${refusal}; exit 1; }; shift; exec "$@" -a "$time" "$0"`;
+  return { words: ['sh', '-c', convert, path, seconds, ...qsub] };
+};
 
 /**
  * By id: asking without ids would give every job of every user, with days of history. The ids go in by stdin, some

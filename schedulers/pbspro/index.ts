@@ -9,7 +9,17 @@ export default defineScheduler({
   name: 'pbspro',
   resources: PbsProResources,
   options: z.strictObject({}).default({}),
-  settings: ['queue', 'account', 'headerLines'],
+  settings: [
+    'queue',
+    'account',
+    'headerLines',
+    'rerunnable',
+    'mail',
+    'hold',
+    'beginTime',
+    'exclusive',
+    'importEnvironment',
+  ],
   // The listing has the history of ended jobs; there are no other records that users may read.
   can: { accounting: false, findByName: true, arrays: true, dependencies: true, hold: true },
   commands: ['qsub', 'qstat', 'qselect', 'qdel'],

@@ -10,23 +10,37 @@ export function header(job: JobHeader): string[] {
     // A colon would make the text before it the name of a host.
     ['-o', checked('stdout', job.stdout, /^[\w./%@+=,][\w./%@+=,-]*$/)],
     ['-e', checked('stderr', job.stderr, /^[\w./%@+=,][\w./%@+=,-]*$/)],
-    ...resourceOptions(job.resources),
+    ...resourceOptions(job),
     ['-q', checked('queue', job.queue, /^[A-Za-z0-9][\w.@-]*$/)],
     ['-A', checked('account', job.account, /^[\w.@+:][\w.@+:-]*$/)],
+    ['-r', job.rerunnable === undefined ? undefined : job.rerunnable ? 'y' : 'n'],
+    ...mailOptions(job.mail),
   ];
   return [
     ...options.flatMap(([name, value]) => (value === undefined ? [] : [`#PBS ${name} ${value}`])),
+    ...(job.hold ? ['#PBS -h'] : []),
+    ...(job.importEnvironment ? ['#PBS -V'] : []),
     ...(job.headerLines ?? []).map(headerLine),
   ];
 }
 
-function resourceOptions(resources: Resources): (readonly [string, string])[] {
+function mailOptions(mail: JobHeader['mail']): (readonly [string, string | undefined])[] {
+  if (mail === undefined) return [];
+  const { onFail, onBegin, onEnd } = mail;
+  return [
+    ['-m', `${onFail ? 'a' : ''}${onBegin ? 'b' : ''}${onEnd ? 'e' : ''}`],
+    ['-M', checked('mail.to', mail.to, /^[\w.+%][\w.+%@-]*$/)],
+  ];
+}
+
+function resourceOptions({ resources, exclusive }: JobHeader): (readonly [string, string])[] {
   const { nodes = 1, walltime } = resources;
   const chunk = chunkOf(resources);
+  // Without scatter PBS may put all chunks on one host.
+  const place = [...(nodes > 1 ? ['scatter'] : []), ...(exclusive ? ['excl'] : [])].join(':');
   return [
     ...(chunk === undefined ? [] : [['-l', `select=${nodes}:${chunk}`] as const]),
-    // Without it PBS may put all chunks on one host.
-    ...(nodes > 1 ? [['-l', 'place=scatter'] as const] : []),
+    ...(place === '' ? [] : [['-l', `place=${place}`] as const]),
     ...(walltime === undefined ? [] : [['-l', `walltime=${formatTime(walltime)}`] as const]),
   ];
 }

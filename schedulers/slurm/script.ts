@@ -3,7 +3,7 @@ import { InputError, type JobHeader, type Resources, resourceFields, z } from '.
 /** What Slurm can be asked for. */
 export const SlurmResources = z.strictObject(resourceFields);
 
-/** The `#SBATCH` lines of a job. Custom lines come last: sbatch stops reading directives at the first command. */
+/** The `#SBATCH` lines of a job. Custom lines come last of them: sbatch stops reading directives at the first command. */
 export function header(job: JobHeader): string[] {
   const options: readonly (readonly [string, string | undefined])[] = [
     ['job-name', checked('name', job.name, /^[\w.-]{1,64}$/)],
@@ -14,11 +14,42 @@ export function header(job: JobHeader): string[] {
     ['account', checked('account', job.account, /^[\w.@+:,-]+$/)],
     ['qos', checked('qos', job.qos, /^[\w.@+:,-]+$/)],
     ['constraint', checked('constraint', job.constraint, /^[\w.@+:,&|*()[\]!=-]+$/)],
+    ...mailOptions(job.mail),
+    ['begin', formatBegin(job.beginTime)],
+    ['export', job.importEnvironment === false ? 'NONE' : undefined],
   ];
   return [
     ...options.flatMap(([name, value]) => (value === undefined ? [] : [`#SBATCH --${name}=${value}`])),
+    ...flags(job).map((name) => `#SBATCH --${name}`),
     ...(job.headerLines ?? []).map(headerLine),
+    // Else srun would start what the script starts without the variables that the script sets.
+    ...(job.importEnvironment === false ? ['export SLURM_EXPORT_ENV=ALL'] : []),
   ];
+}
+
+function flags({ rerunnable, hold, exclusive }: JobHeader): string[] {
+  return [
+    ...(rerunnable === undefined ? [] : [rerunnable ? 'requeue' : 'no-requeue']),
+    ...(hold ? ['hold'] : []),
+    ...(exclusive ? ['exclusive'] : []),
+  ];
+}
+
+function mailOptions(mail: JobHeader['mail']): (readonly [string, string | undefined])[] {
+  if (mail === undefined) return [];
+  const types = [...(mail.onBegin ? ['BEGIN'] : []), ...(mail.onEnd ? ['END'] : []), ...(mail.onFail ? ['FAIL'] : [])];
+  return [
+    ['mail-type', types.join(',')],
+    ['mail-user', checked('mail.to', mail.to, /^[\w.+%][\w.+%@-]*$/)],
+  ];
+}
+
+/** Seconds since the epoch: the time zone of the computer does not matter. */
+function formatBegin(time: string | undefined): string | undefined {
+  if (time === undefined) return undefined;
+  const seconds = Math.ceil(Date.parse(time) / 1000);
+  if (Number.isSafeInteger(seconds)) return `uts${seconds}`;
+  throw new InputError(`${JSON.stringify(time)} is no time`, [{ path: 'beginTime', message: 'must be a time' }]);
 }
 
 function resourceOptions(resources: Resources): (readonly [string, string | undefined])[] {

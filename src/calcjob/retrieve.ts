@@ -1,6 +1,6 @@
 import path from 'node:path';
 import picomatch from 'picomatch';
-import type { RetrieveEntry } from '../config/job.js';
+import type { RetrieveEntry } from '../config/staging.js';
 import { WherryError } from '../errors.js';
 import type { RemoteEntry } from '../plugin/transport.js';
 import type { Transition } from '../process/transition.js';
@@ -8,6 +8,8 @@ import { mapBounded } from '../store/map-bounded.js';
 import type { FileRow } from '../store/tables.js';
 import { lateJob } from './claim.js';
 import { type CalcJobContext, deadlines, ownFiles, readState, writeState } from './context.js';
+import { sweepPassing } from './passing.js';
+import { streamsOf } from './programs.js';
 
 /** Where a file of the job's directory goes in the results. */
 interface Selected {
@@ -27,31 +29,42 @@ export async function retrieve(context: CalcJobContext): Promise<Transition> {
   const elsewhere = await adoption(context);
   if (elsewhere !== undefined) return elsewhere;
   const own: string[] = [ownFiles.exit, ownFiles.schedulerStdout, ownFiles.schedulerStderr];
-  const entries: RetrieveEntry[] = [...job.retrieve, ...new Set([job.stdout, job.stderr])];
-  const roots = [...new Set([...entries.map((entry) => rootOf(patternOf(entry))), ...own])];
+  const asked = [...job.retrieve, ...(job.retrieveAlso ?? [])];
+  const entries: RetrieveEntry[] = [...asked, ...streamsOf(job)];
+  const passing = job.retrieveTemporary ?? [];
+  const roots = [...new Set([...[...entries, ...passing].map((entry) => rootOf(patternOf(entry))), ...own])];
   const found = await connection.find(directory, roots, { timeout: deadlines.transfer, signal });
-  const { selected, missing } = select(entries, found);
+  const kept = select(entries, found);
   for (const file of found)
-    if (own.includes(file.path) && file.type === 'file') selected.push({ file, target: file.path });
+    if (own.includes(file.path) && file.type === 'file') kept.selected.push({ file, target: file.path });
+  const brief = select(passing, found);
 
   await using temporary = await repository.temporaryDirectory();
-  const files = [...new Map(selected.map(({ file }) => [file.path, file])).values()];
+  const files = [...new Map([...kept.selected, ...brief.selected].map(({ file }) => [file.path, file])).values()];
   await connection.download(directory, files, temporary.path, { timeout: deadlines.transfer, signal });
-  const rows = await enter(context, selected, temporary.path);
+  const rows = [
+    ...(await enter(context, temporary.path, 'temporary', brief.selected, kept.selected)),
+    ...(await enter(context, temporary.path, 'outputs', kept.selected)),
+  ];
 
   const commandExit = await exitCodeOf(context, rows);
-  const wanted = missing.filter((name) => job.retrieve.some((entry) => patternOf(entry) === name));
-  const state = { ...readState(row), missing: wanted, ...(commandExit === undefined ? {} : { commandExit }) };
+  const named = new Set([...asked, ...passing].map(patternOf));
+  const missing = [...new Set([...kept.missing, ...brief.missing])].filter((name) => named.has(name));
+  const state = { ...readState(row), missing, ...(commandExit === undefined ? {} : { commandExit }) };
   return {
     to: 'running',
     stage: 'parse',
     changes: { checkpoint: writeState(state) },
-    events: wanted.map((name) => ({
+    events: missing.map((name) => ({
       type: 'process.report' as const,
       data: { level: 'warning' as const, message: `"${name}" was to be retrieved and does not exist` },
     })),
     also: async (transaction) => {
-      await transaction.deleteFrom('files').where('process_id', '=', row.id).where('role', '=', 'outputs').execute();
+      await transaction
+        .deleteFrom('files')
+        .where('process_id', '=', row.id)
+        .where('role', 'in', ['outputs', 'temporary'])
+        .execute();
       // Chunks keep the number of bound values below what the databases allow.
       for (let start = 0; start < rows.length; start += 1000) {
         await transaction
@@ -149,35 +162,51 @@ function globMatches(pattern: string, candidates: readonly RemoteEntry[], files:
   return matches;
 }
 
-/** A plain entry keeps its path; with `to` or `depth` the last `depth` segments of what it named go under `to`. */
+/**
+ * A plain entry keeps its path; with `to` or `depth` the last `depth` segments of what it named go under `to`. Of a
+ * folder and depth 0 that is what stands in it; a file keeps its name at least.
+ */
 function targetOf(entry: RetrieveEntry, file: string, top: string): string {
   if (typeof entry === 'string' || (entry.to === undefined && entry.depth === undefined)) return file;
-  const depth = entry.depth === undefined ? 1 : entry.depth;
+  const depth = entry.depth === undefined ? 1 : (entry.depth ?? Number.POSITIVE_INFINITY);
   const segments = top.split('/');
-  const kept =
-    depth === null ? segments : segments.slice(segments.length - Math.max(1, Math.min(depth, segments.length)));
-  const below = file.slice(top.length);
-  const folder = entry.to === undefined || entry.to === '.' ? '' : `${entry.to.replace(/\/+$/, '')}/`;
-  return `${folder}${kept.join('/')}${below}`;
+  const least = file === top ? 1 : 0;
+  const kept = segments.slice(Math.max(0, segments.length - Math.max(least, depth)));
+  const below = file === top ? [] : [file.slice(top.length + 1)];
+  const folder = entry.to === undefined || entry.to === '.' ? [] : [entry.to.replace(/\/+$/, '')];
+  return [...folder, ...kept, ...below].join('/');
 }
 
+/**
+ * Takes what was brought into the repository; what is temporary is kept aside.
+ * @param besides what is to be entered later from the same folder
+ */
 async function enter(
-  { row, repository }: CalcJobContext,
-  selected: readonly Selected[],
+  context: CalcJobContext,
   folder: string,
+  role: 'outputs' | 'temporary',
+  selected: readonly Selected[],
+  besides: readonly Selected[] = [],
 ): Promise<FileRow[]> {
+  const { row, repository } = context;
+  const place = role === 'outputs' ? repository : repository.passing(row.uuid);
+  if (role === 'temporary' && selected.length > 0) await sweepPassing(context, context.now());
+  const later = new Set(besides.map(({ file }) => file.path));
   const paths = [...new Set(selected.map(({ file }) => file.path))];
-  const contents = await mapBounded(paths, (name) => repository.adopt(path.join(folder, name)));
+  const contents = await mapBounded(paths, (name) => {
+    const source = path.join(folder, name);
+    return later.has(name) ? place.putFile(source) : place.adopt(source);
+  });
   const stored = new Map(paths.map((name, index) => [name, contents[index]]));
   return selected.map(({ file, target }) => {
     const content = stored.get(file.path);
     if (content === undefined) throw new WherryError('internal', `${file.path} was not stored`);
-    return { process_id: row.id, role: 'outputs', path: target, ...content, mode: file.mode & 0o777 };
+    return { process_id: row.id, role, path: target, ...content, mode: file.mode & 0o777 };
   });
 }
 
 async function exitCodeOf({ repository }: CalcJobContext, rows: readonly FileRow[]): Promise<number | undefined> {
-  const row = rows.find((file) => file.path === ownFiles.exit);
+  const row = rows.find((file) => file.role === 'outputs' && file.path === ownFiles.exit);
   if (row === undefined || row.size > 16) return undefined;
   return parseExitFile((await repository.read(row.sha256)).toString('latin1'));
 }

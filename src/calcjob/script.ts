@@ -1,8 +1,9 @@
 import type { ComputerConfig } from '../config/computer.js';
 import type { Job } from '../config/job.js';
 import type { SchedulerDefinition } from '../plugin/scheduler.js';
-import { commandLine, quote } from '../plugin/shell.js';
+import { quote, quoteWithVariables } from '../plugin/shell.js';
 import { ownFiles } from './context.js';
+import { codesOf, type Program, programLine, programsOf, redirections } from './programs.js';
 
 export interface ScriptRequest {
   readonly job: Job;
@@ -15,7 +16,8 @@ export interface ScriptRequest {
 }
 
 /**
- * The script that the scheduler runs: shebang, header, claim, environment, prepend, command, append, exit file.
+ * The script that the scheduler runs: shebang, header, claim, environment, prepend, programs, append, exit file. What
+ * comes before the programs goes from the computer over the codes to the job, and behind them the other way.
  *
  * Its first act claims the directory by making a link that names the scheduler's job id, which is atomic: a job that
  * was submitted twice runs once, and a job that the scheduler itself runs again finds its own claim. Its last act
@@ -33,7 +35,16 @@ export function renderScript(request: ScriptRequest): string {
     qos: job.qos,
     constraint: job.constraint,
     headerLines: job.headerLines,
+    rerunnable: job.rerunnable,
+    mail: job.mail,
+    hold: job.hold,
+    beginTime: job.beginTime,
+    exclusive: job.exclusive,
+    importEnvironment: job.importEnvironment,
   });
+  const programs = programsOf(job);
+  const codes = codesOf(programs);
+  const written = job.environmentDoubleQuotes ? quoteWithVariables : quote;
   const sections = [
     computer.shebang,
     ...header,
@@ -41,12 +52,13 @@ export function renderScript(request: ScriptRequest): string {
     `cd -- ${quote(directory)} || exit 1`,
     ...claim(scheduler.jobIdVariable),
     ...exitFile(),
-    ...Object.entries(job.environment).map(([name, value]) => `export ${name}=${quote(value)}`),
+    ...Object.entries(job.environment).map(([name, value]) => `export ${name}=${written(value)}`),
     computer.prepend,
+    ...codes.map(({ prepend }) => prepend),
     job.prepend,
-    runLine(job, computer),
-    'wherry_status=$?',
+    ...runLines(programs, job, computer),
     job.append,
+    ...codes.map(({ append }) => append).reverse(),
     computer.append,
     'exit "$wherry_status"',
   ];
@@ -80,22 +92,25 @@ function exitFile(): string[] {
   ];
 }
 
-function runLine(job: Job, computer: ComputerConfig): string {
-  const words = [...mpiWords(job, computer), ...job.command];
-  const redirect = [
-    ...(job.stdin === undefined ? [] : [`< ${quote(`./${job.stdin}`)}`]),
-    `> ${quote(`./${job.stdout}`)}`,
-    job.stderr === job.stdout ? '2>&1' : `2> ${quote(`./${job.stderr}`)}`,
-  ];
-  return [commandLine(words), ...redirect].join(' ');
+/** Runs the programs and leaves the exit code of the first that failed, or 0, in `wherry_status`. */
+function runLines(programs: readonly Program[], job: Job, computer: ComputerConfig): string[] {
+  const lines = programs.map((program) => programLine(program, job, computer));
+  const streams = redirections(job).join(' ');
+  if (job.codes === undefined) return [`${lines.join('')} ${streams}`, 'wherry_status=$?'];
+  const inside = job.codesRun === 'parallel' ? allAtOnce(lines) : oneAfterAnother(lines);
+  return ['{', ...inside.map((line) => `  ${line}`), `} ${streams}`, 'wherry_status=$?'];
 }
 
-function mpiWords(job: Job, computer: ComputerConfig): string[] {
-  const { nodes = 1, tasksPerNode = 1, cpusPerTask = 1, gpusPerNode = 0 } = job.resources;
-  const totalTasks = nodes * tasksPerNode;
-  if (!(job.mpi ?? totalTasks > 1)) return [];
-  const values: Record<string, number> = { nodes, tasksPerNode, cpusPerTask, gpusPerNode, totalTasks };
-  return computer.mpirun.map((word) =>
-    word.replace(/\{(\w+)\}/g, (whole, name: string) => String(values[name] ?? whole)),
-  );
+function oneAfterAnother(lines: readonly string[]): string[] {
+  return lines.map((line, index) => (index < lines.length - 1 ? `${line} &&` : line));
+}
+
+function allAtOnce(lines: readonly string[]): string[] {
+  const orFailed = (fallback: string) => `\${wherry_failed:-${fallback}}`;
+  return [
+    ...lines.flatMap((line, index) => [`${line} &`, `wherry_program_${index}=$!`]),
+    'wherry_failed=',
+    ...lines.map((_, index) => `wait "$wherry_program_${index}" || wherry_failed=${orFailed('$?')}`),
+    `( exit "${orFailed('0')}" )`,
+  ];
 }

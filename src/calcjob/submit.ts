@@ -75,6 +75,7 @@ async function ask(context: CalcJobContext, submission: SubmissionRow): Promise<
     script,
     directory,
     resources: job.resources,
+    beginTime: job.beginTime,
     workDirectory,
     options,
   });

@@ -5,6 +5,7 @@ import type { Transition } from '../process/transition.js';
 import { Prepared } from '../store/prepared.js';
 import type { FileRow } from '../store/tables.js';
 import { type CalcJobContext, deadlines, ownFiles, workDirectory } from './context.js';
+import { streamsOf } from './programs.js';
 
 /**
  * Sends the input files into the job's directory, complete or not at all. Repeating it after a crash finds the
@@ -39,7 +40,7 @@ async function treeOf({ store, repository, row, job }: CalcJobContext): Promise<
     entries.push({ type: 'file', path, size, sha256, mode, content: { file: await repository.locate(sha256) } });
   }
   // The command's streams may be in a folder that no input makes.
-  for (const stream of [job.stdout, job.stderr]) {
+  for (const stream of streamsOf(job)) {
     const folder = stream.split('/').slice(0, -1).join('/');
     if (folder !== '' && !entries.some((entry) => entry.path === folder || entry.path.startsWith(`${folder}/`))) {
       entries.push({ type: 'directory', path: folder });

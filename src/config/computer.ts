@@ -9,6 +9,9 @@ const interval = durationInSeconds('30s')
   .refine((seconds) => seconds <= 86_400, 'must be at most a day (24h)')
   .transform((seconds) => Math.round(seconds * 1000));
 
+/** Name of a computer or a code. */
+export const label = z.string().regex(/^\w[\w.-]{0,62}$/, 'must be letters, digits, ".", "_" or "-", at most 63');
+
 /** Name of a pool, in computers and in jobs. */
 export const poolName = z.string().regex(/^\w[\w.-]{0,62}$/, 'must be letters, digits, ".", "_" or "-", at most 63');
 
@@ -31,9 +34,12 @@ const limits = z.strictObject({
   pools: z.record(poolName, z.int().min(1)).optional(),
 });
 
+/** What is filled in for `{name}` in the words of `mpirun`: as the job asks for it, bytes and seconds. */
+const mpirunValues = ['totalTasks', 'nodes', 'tasksPerNode', 'cpusPerTask', 'gpusPerNode', 'memoryPerNode', 'walltime'];
+
 /** A computer as users write it; `connection` and `schedulerOptions` are checked by the plugins' own schemas. */
 export const computerSchema = z.strictObject({
-  label: z.string().regex(/^[\w][\w.-]{0,62}$/, 'must be letters, digits, ".", "_" or "-", at most 63'),
+  label,
   description: text.default(''),
   transport: z.string().min(1),
   connection: z.record(z.string(), z.unknown()).default({}),
@@ -49,7 +55,11 @@ export const computerSchema = z.strictObject({
     .regex(/^#![^\n\r\0]+$/, 'must begin with #!')
     .default('#!/bin/bash'),
   /** Words put before a command that runs under MPI; `{totalTasks}` and the names of resources are filled in. */
-  mpirun: z.array(text).default([]),
+  mpirun: z
+    .array(text.refine(hasKnownValues, `has an unknown placeholder; there are ${mpirunValues.join(', ')}`))
+    .default([]),
+  /** Write the words of `mpirun` in double quotes, so that the shell fills in variables. */
+  doubleQuotes: z.boolean().default(false),
   prepend: text.default(''),
   append: text.default(''),
   limits: limits.default({}),
@@ -60,6 +70,10 @@ function isWorkDirectory(path: string): boolean {
   const absolute = path.replace(/^(~|\{home\})(?=\/)/, '/home');
   const segments = absolute.split('/').filter((part) => part !== '' && part !== '.');
   return absolute.startsWith('/') && segments.length > 0 && !segments.includes('..');
+}
+
+function hasKnownValues(word: string): boolean {
+  return [...word.matchAll(/\{(\w+)\}/g)].every(([, name = '']) => mpirunValues.includes(name));
 }
 
 function hasKnownPlaceholders(path: string): boolean {

@@ -49,15 +49,33 @@ export function checkJob(
     validate(asked, scheduler.resources, origin, { prefix: ['resources'], unknownKey: cannot }),
   );
   for (const name of settingNames) {
-    const value = job[name];
-    const used = Array.isArray(value) ? value.length > 0 : value !== undefined;
-    if (used && !scheduler.settings.includes(name)) issues.push(issueAt(origin, [name], cannot(name), 'key'));
+    if (isAsked(name, job[name]) && !scheduler.settings.includes(name))
+      issues.push(issueAt(origin, [name], cannot(name), 'key'));
   }
   if (issues.length > 0 || resources === undefined) throw issuesError(origin.source, issues);
   return resources;
 }
 
-const settingNames: readonly SettingName[] = ['queue', 'account', 'qos', 'constraint', 'headerLines'];
+const settingNames: readonly SettingName[] = [
+  'queue',
+  'account',
+  'qos',
+  'constraint',
+  'headerLines',
+  'rerunnable',
+  'mail',
+  'hold',
+  'beginTime',
+  'exclusive',
+  'importEnvironment',
+];
+
+/** What asks for nothing out of the ordinary can be had everywhere. */
+function isAsked(name: SettingName, value: JobSettings[SettingName]): boolean {
+  if (Array.isArray(value)) return value.length > 0;
+  if (typeof value === 'boolean') return name === 'importEnvironment' ? !value : value;
+  return value !== undefined;
+}
 
 /** Runs a check and keeps its issues, so that those of several checks are told together. */
 function collect<Value>(issues: InputIssue[], check: () => Value): Value | undefined {

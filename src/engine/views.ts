@@ -1,3 +1,4 @@
+import { programsOf } from '../calcjob/programs.js';
 import type { Job } from '../config/job.js';
 import { WherryError } from '../errors.js';
 import type { JobInfo } from '../plugin/scheduler.js';
@@ -37,7 +38,12 @@ export interface ProcessSummary {
 /** Adds to the summary everything that is known of one process: `show --json`. */
 export interface ProcessDetails extends ProcessSummary {
   readonly description: string;
-  readonly inputs: Pick<Job, 'command'> & { readonly stdin: string | null; readonly files: readonly FileView[] };
+  readonly inputs: {
+    /** What is run; empty for several codes, which stand in the options. */
+    readonly command: readonly string[];
+    readonly stdin: string | null;
+    readonly files: readonly FileView[];
+  };
   readonly outputs: (Record<string, unknown> & { readonly files: readonly FileView[] }) | null;
   readonly options: Omit<Job, 'command' | 'stdin' | 'files' | 'label' | 'description' | 'computer'>;
   readonly parent: null;
@@ -220,12 +226,12 @@ export async function processDetails(store: Store, row: ProcessRow): Promise<Pro
     .execute();
   const events: EventRow[] = await eventsOf(store, row.id);
   const job = fromJson<Job>(row.inputs);
-  const { command = [], stdin, files: _files, label, description, computer, ...options } = job ?? ({} as Partial<Job>);
+  const { command: _, stdin, files: _files, label, description, computer, ...options } = job ?? ({} as Partial<Job>);
   const outputs = fromJson<Record<string, unknown>>(row.outputs);
   return {
     ...summaryOf(row, await computerNames(store)),
     description: row.description,
-    inputs: { command, stdin: stdin ?? null, files: filesOf(files, 'inputs') },
+    inputs: { command: commandOf(job), stdin: stdin ?? null, files: filesOf(files, 'inputs') },
     outputs: outputs === undefined ? null : { ...outputs, files: filesOf(files, 'outputs') },
     options: options as ProcessDetails['options'],
     parent: null,
@@ -245,6 +251,12 @@ export async function getProcess({ store }: { readonly store: Store }, id: numbe
   const row = await store.selectFrom('processes').selectAll().where('id', '=', id).executeTakeFirst();
   if (row === undefined) throw new WherryError('not-found', `there is no process ${id}`);
   return processDetails(store, row);
+}
+
+function commandOf(job: Job | undefined): readonly string[] {
+  if (job?.codeDefinitions === undefined) return job?.command ?? [];
+  const [program, ...others] = programsOf(job);
+  return program === undefined || others.length > 0 ? [] : program.words;
 }
 
 function filesOf(files: readonly FileRow[], role: string): FileView[] {

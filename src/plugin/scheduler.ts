@@ -72,6 +72,14 @@ export interface Resources {
   readonly walltime?: number | undefined;
 }
 
+/** What the scheduler tells by mail, and whom: a word without blanks, quotes or control characters. */
+export interface MailSettings {
+  readonly to: string;
+  readonly onBegin: boolean;
+  readonly onEnd: boolean;
+  readonly onFail: boolean;
+}
+
 /** Options of a job beside its resources. A plugin names in `settings` those that it can express. */
 export interface JobSettings {
   readonly queue?: string | undefined;
@@ -80,6 +88,17 @@ export interface JobSettings {
   readonly constraint?: string | undefined;
   /** Lines put into the script's header as they are. */
   readonly headerLines?: readonly string[] | undefined;
+  /** May the scheduler run it again from its beginning? Undefined: as the site has it. */
+  readonly rerunnable?: boolean | undefined;
+  readonly mail?: MailSettings | undefined;
+  /** Submitted as held: it waits until somebody releases it. */
+  readonly hold?: boolean | undefined;
+  /** ISO 8601 in UTC: it does not begin earlier. */
+  readonly beginTime?: string | undefined;
+  /** Share its nodes with no other job. */
+  readonly exclusive?: boolean | undefined;
+  /** False: begin without the environment of the submitting command. */
+  readonly importEnvironment?: boolean | undefined;
 }
 export type SettingName = keyof JobSettings;
 
@@ -100,6 +119,8 @@ export interface SubmitRequest {
   /** Absolute. */
   readonly directory: string;
   readonly resources: Resources;
+  /** The job's setting, for schedulers whose header cannot say it. */
+  readonly beginTime?: string | undefined;
   /** Absolute work directory of the computer, for schedulers that keep state of their own there. */
   readonly workDirectory: string;
   /** The computer's options for this scheduler, as its `options` schema gave them. */

@@ -10,3 +10,14 @@ export function quote(word: string): string {
 export function commandLine(words: readonly string[]): string {
   return words.map(quote).join(' ');
 }
+
+/**
+ * Quotes one word so that the shell fills in variables, `$NAME` and `${NAME}`, and does nothing else with it: no command
+ * is run and nothing is split. `\$` is a dollar sign.
+ */
+export function quoteWithVariables(word: string): string {
+  if (!word.includes('$')) return quote(word);
+  if (word.includes('\0')) throw new InputError('a NUL character cannot be part of a command or a file name');
+  const special = /\\\$|\$(?:[A-Za-z_]\w*|\{[A-Za-z_]\w*\})|[$\\"`]/g;
+  return `"${word.replace(special, (found) => (found === '\\$' || /^\$./.test(found) ? found : `\\${found}`))}"`;
+}

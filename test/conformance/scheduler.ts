@@ -14,8 +14,8 @@ import { resultWith } from './captures.js';
 
 /** What the suite must know of a scheduler to try it: answers as it gives them. */
 export interface SchedulerSamples {
-  /** Values that the header accepts for each setting that the plugin declares. */
-  readonly settings: Readonly<Partial<Record<Exclude<SettingName, 'headerLines'>, string>>>;
+  /** A value that the header accepts for each setting that the plugin declares, and the text that tells it there. */
+  readonly settings: { readonly [Name in Exclude<SettingName, 'headerLines'>]?: readonly [JobHeader[Name], string] };
   /** Complete answers to `list`, each with at least one job. */
   readonly listings: readonly ExecResult[];
   /** A complete answer to `list` that says that there are no jobs. */
@@ -49,8 +49,12 @@ function describeHeader(plugin: SchedulerDefinition, { settings }: SchedulerSamp
   it('writes every setting that it declares, and knows a value for each', () => {
     const declared = plugin.settings.filter((name) => name !== 'headerLines');
     expect(Object.keys(settings).sort()).toEqual([...declared].sort());
-    for (const [name, value] of Object.entries(settings)) {
-      expect(plugin.header({ ...plain, [name]: value }).join('\n')).toContain(value);
+    for (const [name, [value, text]] of Object.entries(settings)) {
+      // What the header of a scheduler cannot say is said when it is submitted.
+      const beginTime = name === 'beginTime' ? settings.beginTime?.[0] : undefined;
+      const request = { ...{ name: plain.name, script: 's', directory: '/d', resources: {} }, beginTime };
+      const { words } = plugin.submit({ ...request, workDirectory: '/w', options: {} });
+      expect([...plugin.header({ ...plain, [name]: value }), ...words].join('\n')).toContain(text);
     }
   });
 

@@ -47,10 +47,15 @@ function describe(one: ProcessDetails): string[] {
       job: optional(one.jobId),
       'job state':
         one.schedulerState === null ? undefined : [one.schedulerState, one.schedulerReason].filter(Boolean).join(': '),
-      command: commandLine(one.inputs.command),
+      code: one.options.code,
+      command: one.inputs.command.length === 0 ? undefined : commandLine(one.inputs.command),
       created: time(one.createdAt),
       ended: time(one.endedAt),
     }),
+    ...section(
+      one.options.codesRun === 'parallel' ? 'codes, all at once' : 'codes, one after another',
+      (one.options.codes ?? []).map((call) => printable(commandLine([call.code, ...call.arguments]))),
+    ),
     ...section(
       'asked for',
       Object.entries(one.options.resources ?? {}).map(([name, value]) => `${name}: ${value}`),

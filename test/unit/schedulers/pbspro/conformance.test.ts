@@ -8,7 +8,16 @@ const faults = readCaptures('pbspro/faults.txt');
 const job = (word: string) => ({ Job_Name: 'wherry-1-0a1b', job_state: word, ctime: 'Sat Nov 21 01:00:07 2026' });
 
 describeScheduler(pbspro, {
-  settings: { queue: 'workq', account: 'proj1' },
+  settings: {
+    queue: ['workq', '-q workq'],
+    account: ['proj1', '-A proj1'],
+    rerunnable: [true, '-r y'],
+    mail: [{ to: 'me@example.org', onBegin: true, onEnd: true, onFail: true }, '-m abe'],
+    hold: [true, '#PBS -h'],
+    beginTime: ['2027-01-31T22:30:00.000Z', '1801434600'],
+    exclusive: [true, 'place=excl'],
+    importEnvironment: [true, '#PBS -V'],
+  },
   listings: [
     listing(captures.take('finished')),
     listing(captures.take('running'), captures.take('unknown job')),

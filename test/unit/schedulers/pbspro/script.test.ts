@@ -1,3 +1,8 @@
+import { execFile } from 'node:child_process';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { promisify } from 'node:util';
 import { expect, it } from 'vitest';
 import pbspro from '../../../../schedulers/pbspro/index.js';
 
@@ -29,6 +34,41 @@ it('writes everything that PBS can be asked for', () => {
     '#PBS -A proj1',
     '#PBS -r n',
   ]);
+});
+
+it('says what else a job wants of PBS', () => {
+  const mail = { to: 'me@example.org', onBegin: false, onEnd: true, onFail: true };
+  const wishes = { rerunnable: false, mail, hold: true, exclusive: true, importEnvironment: true };
+  const header = pbspro.header({ ...job, ...wishes, resources: { nodes: 2 }, headerLines: ['#PBS -p 5'] });
+  expect(header.slice(3)).toEqual([
+    '#PBS -l select=2:ncpus=1:mpiprocs=1',
+    '#PBS -l place=scatter:excl',
+    '#PBS -r n',
+    '#PBS -m ae',
+    '#PBS -M me@example.org',
+    '#PBS -h',
+    '#PBS -V',
+    '#PBS -p 5',
+  ]);
+  expect(pbspro.header({ ...job, exclusive: true })).toContain('#PBS -l place=excl');
+  const plain = { hold: false, exclusive: false, importEnvironment: false };
+  expect(pbspro.header({ ...job, ...plain })).toEqual(pbspro.header(job));
+});
+
+it('has the computer convert the time at which a job may begin into its own zone', async () => {
+  const request = { ...{ name: 'wherry-1-0a1b', script: '.wherry/job-1.sh', directory: '/d' }, resources: {} };
+  const place = { workDirectory: '/w', options: {} };
+  const { words } = pbspro.submit({ ...request, ...place, beginTime: '2027-01-31T22:30:00.000Z' });
+  const folder = await mkdtemp(path.join(tmpdir(), 'wherry-qsub-'));
+  try {
+    await writeFile(path.join(folder, 'qsub'), '#!/bin/sh\nprintf "%s\\n" "$@"\n', { mode: 0o755 });
+    const [program, ...rest] = words;
+    const env = { PATH: `${folder}:${process.env.PATH}`, TZ: 'UTC-2' };
+    const { stdout } = await promisify(execFile)(program, rest, { env });
+    expect(stdout).toBe('-N\nwherry-1-0a1b\n-a\n202702010030.00\n.wherry/job-1.sh\n');
+  } finally {
+    await rm(folder, { recursive: true });
+  }
 });
 
 it('asks for nothing that was not asked for', () => {

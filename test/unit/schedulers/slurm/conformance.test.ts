@@ -10,7 +10,18 @@ const listing = (lines: readonly string[]) =>
   resultWith({ stdout: ['# begin queue', ...lines, '# end queue', ''].join('\n') });
 
 describeScheduler(slurm, {
-  settings: { queue: 'debug', account: 'proj1', qos: 'limited', constraint: '[rack1*2&rack2]' },
+  settings: {
+    queue: ['debug', '--partition=debug'],
+    account: ['proj1', '--account=proj1'],
+    qos: ['limited', '--qos=limited'],
+    constraint: ['[rack1*2&rack2]', '--constraint=[rack1*2&rack2]'],
+    rerunnable: [false, '--no-requeue'],
+    mail: [{ to: 'me@example.org', onBegin: true, onEnd: false, onFail: true }, '--mail-type=BEGIN,FAIL'],
+    hold: [true, '--hold'],
+    beginTime: ['2027-01-31T22:30:00.000Z', '--begin=uts1801434600'],
+    exclusive: [true, '--exclusive'],
+    importEnvironment: [false, '--export=NONE'],
+  },
   listings: [queue.take('many states').result, faults.take('controller goes on: list').result],
   emptyListing: queue.take('of a user without jobs').result,
   failures: [

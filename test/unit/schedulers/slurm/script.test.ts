@@ -41,7 +41,36 @@ describe('the header', () => {
     ]);
   });
 
+  it('says what else a job wants of Slurm, and nothing of what it does not say', () => {
+    const mail = { to: 'me+jobs@example.org', onBegin: true, onEnd: true, onFail: true };
+    const header = slurm.header({
+      ...job,
+      ...{ rerunnable: true, mail, hold: true, beginTime: '2027-01-31T22:30:00.500Z', exclusive: true },
+      importEnvironment: false,
+      headerLines: ['#SBATCH --nice=5'],
+    });
+    expect(header.slice(3)).toEqual([
+      '#SBATCH --mail-type=BEGIN,END,FAIL',
+      '#SBATCH --mail-user=me+jobs@example.org',
+      '#SBATCH --begin=uts1801434601',
+      '#SBATCH --export=NONE',
+      '#SBATCH --requeue',
+      '#SBATCH --hold',
+      '#SBATCH --exclusive',
+      '#SBATCH --nice=5',
+      'export SLURM_EXPORT_ENV=ALL',
+    ]);
+    const plain = { hold: false, exclusive: false, importEnvironment: true };
+    expect(slurm.header({ ...job, ...plain })).toEqual(slurm.header(job));
+    expect(slurm.header({ ...job, rerunnable: false }).at(-1)).toBe('#SBATCH --no-requeue');
+  });
+
   it('refuses values that would be read as more than themselves', () => {
+    for (const to of ['', 'a b', '-a@b', 'a\n#SBATCH --hold', 'a,b', '$(id)@b']) {
+      const mail = { to, onBegin: true, onEnd: false, onFail: false };
+      expect(() => slurm.header({ ...job, mail })).toThrow(/cannot be given to Slurm/);
+    }
+    expect(() => slurm.header({ ...job, beginTime: 'now\n#SBATCH --hold' })).toThrow(/no time/);
     for (const field of ['queue', 'account', 'qos', 'constraint'] as const) {
       for (const value of ['', 'a b', 'a #x', 'a"b', "a'b", 'a\\b', 'a\n', '$(id)']) {
         expect(() => slurm.header({ ...job, [field]: value })).toThrow(/cannot be given to Slurm/);
