@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { WherryError } from '../errors.js';
 import type { FileData, FolderData, LocalFile, RemoteFolderData } from './data.js';
 
 /** What a schema of a port can stand for, beside one JSON value. */
@@ -15,8 +16,9 @@ interface Mark {
  */
 const key = 'wherryPort';
 
-function marked<Schema extends z.core.$ZodType>(schema: Schema, mark: Mark): Schema {
-  return z.core.clone(schema, { ...schema._zod.def, [key]: mark } as Schema['_zod']['def']);
+function marked<Schema extends z.core.$ZodType>(schema: Schema, mark: Mark, changes: object = {}): Schema {
+  const definition: object = { ...schema._zod.def, ...changes, [key]: mark };
+  return z.core.clone(schema, definition as Schema['_zod']['def'], { parent: true });
 }
 
 /** The mark of a schema; undefined for one that stands for a JSON value. */
@@ -63,16 +65,13 @@ export type NamespaceOf<Shape extends z.core.$ZodLooseShape, Options> = Options 
 /**
  * Nested ports: every entry is a piece of data of its own under a dotted label, where a `z.object` is one value. A check
  * of the whole (`.refine`) comes when all entries are good.
+ * Errors: `bad-definition` for an option that does not exist
  */
 export function namespace<
   const Shape extends z.core.$ZodLooseShape,
   const Options extends NamespaceOptions = Record<never, never>,
 >(shape: Shape, options?: Options): NamespaceOf<Shape, Options> {
-  const { dynamic, help, optional, populateDefaults = true }: AllNamespaceOptions = options ?? {};
-  const object = dynamic === undefined ? z.strictObject(shape) : z.object(shape).catchall(dynamic);
-  const plain = marked(object, { kind: 'namespace', populateDefaults });
-  const described = help === undefined ? plain : plain.describe(help);
-  return (optional ? described.optional() : described) as unknown as NamespaceOf<Shape, Options>;
+  return asNamespace(z.strictObject(shape), options) as unknown as NamespaceOf<Shape, Options>;
 }
 
 /** The options without what TypeScript is told about which of them go together. */
@@ -83,9 +82,19 @@ interface AllNamespaceOptions {
   readonly populateDefaults?: boolean;
 }
 
-/** A `z.object` with everything that it has, as a namespace. */
-export function asNamespace(object: z.ZodObject): z.ZodObject {
-  return markOf(object) === undefined ? marked(object, { kind: 'namespace', populateDefaults: true }) : object;
+/** A `z.object` with everything that it has, as a namespace. Errors: `bad-definition` for an unknown option. */
+export function asNamespace(object: z.ZodObject, options: AllNamespaceOptions = {}): z.ZodType {
+  const { dynamic, help, optional, populateDefaults, ...unknown } = options;
+  const [name] = Object.keys(unknown);
+  if (name !== undefined) {
+    throw new WherryError('bad-definition', `a namespace has no option ${JSON.stringify(name)}`, {
+      hint: 'there are dynamic, help, optional and populateDefaults',
+    });
+  }
+  const kept = populateDefaults ?? markOf(object)?.populateDefaults ?? true;
+  const plain = marked(object, { kind: 'namespace', populateDefaults: kept }, dynamic && { catchall: dynamic });
+  const described = help === undefined ? plain : plain.describe(help);
+  return optional ? described.optional() : described;
 }
 
 /** One file: a `LocalFile` or the data of one. Checks are given a `FileData`. */

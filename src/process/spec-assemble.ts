@@ -17,20 +17,24 @@ export function assemble(
   linked: readonly { readonly label: string; readonly data: Data }[],
 ): Assembled {
   const nested: Nested = new Map();
-  addRequired(root, nested);
   for (const { label, data } of linked) {
     const path = label.split('.');
     // A namespace has data of its own only to tell that it was given empty.
     if (portAt(root, path)?.kind === 'namespace') within(nested, path);
     else within(nested, path.slice(0, -1)).set(path.at(-1) ?? '', data);
   }
+  addEmpty(root, nested);
   return { values: plain(nested, seenOf), data: plain(nested, (data) => data) };
 }
 
 /** A namespace that may not be left out is there, also when nothing is in it. */
-function addRequired(port: NamespacePort, nested: Nested): void {
+function addEmpty(port: NamespacePort, nested: Nested): void {
   for (const [name, part] of port.ports) {
-    if (part.kind === 'namespace' && !part.optional) addRequired(part, within(nested, [name]));
+    if (part.kind === 'namespace' && !part.optional) within(nested, [name]);
+  }
+  for (const [name, below] of nested) {
+    const part = portAt(port, [name]);
+    if (below instanceof Map && part?.kind === 'namespace') addEmpty(part, below);
   }
 }
 
