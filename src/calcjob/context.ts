@@ -3,6 +3,7 @@ import type { Job } from '../config/job.js';
 import type { JobInfo, SchedulerDefinition } from '../plugin/scheduler.js';
 import type { Connection } from '../plugin/transport.js';
 import { readCheckpoint, writeCheckpoint } from '../process/checkpoint.js';
+import type { ExitCode } from '../process/exit-codes.js';
 import type { Lease } from '../store/leases.js';
 import type { Repository } from '../store/repository.js';
 import type { Store, StoreTransaction } from '../store/store.js';
@@ -52,6 +53,8 @@ export interface CalcJobState {
   readonly missing?: readonly string[];
   /** Exit code of the command from the job's own exit file. */
   readonly commandExit?: number;
+  /** How the process ends because nothing could be submitted. */
+  readonly refusal?: ExitCode;
 }
 
 const checkpointVersion = 1;

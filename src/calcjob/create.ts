@@ -1,11 +1,14 @@
 import { randomUUID } from 'node:crypto';
+import picomatch from 'picomatch';
 import type { Job } from '../config/job.js';
 import { InputError } from '../errors.js';
+import { ancestorsOf } from '../plugin/paths.js';
 import { writeEvents } from '../store/events.js';
 import { mapBounded } from '../store/map-bounded.js';
 import type { Repository } from '../store/repository.js';
 import type { Store, StoreTransaction } from '../store/store.js';
 import type { ComputerRow, FileRow, ProcessRow } from '../store/tables.js';
+import { excludedRole, sweepPassing } from './passing.js';
 
 /** A job that has been checked, its resources as the scheduler's schema gave them, and where its files are here. */
 export interface PreparedJob {
@@ -40,12 +43,18 @@ export async function createCalcJobs(
 ): Promise<ProcessRow[]> {
   const { store, repository, now = Date.now } = tools;
   const stored: Omit<FileRow, 'process_id'>[][] = [];
-  for (const { files } of jobs) stored.push(await storeFiles(repository, files));
   const at = now();
+  const uuids = jobs.map(({ uuid = randomUUID() }) => uuid);
+  for (const [index, { files, job }] of jobs.entries()) {
+    const uuid = uuids[index] ?? '';
+    if (job.exclude !== undefined) await sweepPassing(tools, at);
+    stored.push(await storeFiles(repository, files, { uuid, exclude: job.exclude }));
+  }
   return store.transaction().execute(async (transaction) => {
     const rows: ProcessRow[] = [];
     const turns = new Turns(transaction);
-    for (const [index, { job, computer, uuid = randomUUID(), pausedFor }] of jobs.entries()) {
+    for (const [index, { job, computer, pausedFor }] of jobs.entries()) {
+      const uuid = uuids[index] ?? '';
       const known = await transaction.selectFrom('processes').selectAll().where('uuid', '=', uuid).executeTakeFirst();
       if (known !== undefined) {
         rows.push(known);
@@ -130,18 +139,35 @@ class Turns {
   }
 }
 
-/** Puts input files into the repository. Errors: `bad-input` for one that cannot be read. */
+/**
+ * Puts input files into the repository; those that are excluded are kept aside until the process has ended. Errors:
+ * `bad-input` for one that cannot be read.
+ */
 export async function storeFiles(
   repository: Repository,
   files: PreparedJob['files'],
+  { uuid, exclude = [] }: { readonly uuid: string; readonly exclude?: readonly string[] | undefined },
 ): Promise<Omit<FileRow, 'process_id'>[]> {
+  const isExcluded = excluder(exclude);
   return mapBounded(files, async (file) => {
-    if (!('source' in file)) return { ...file, role: 'inputs' };
+    const excluded = isExcluded(file.path);
+    const role = excluded ? excludedRole : 'inputs';
+    if (!('source' in file)) return { ...file, role };
     try {
-      const content = await repository.putFile(file.source);
-      return { role: 'inputs', path: file.path, ...content, mode: file.mode & 0o777 };
+      const content = await (excluded ? repository.passing(uuid) : repository).putFile(file.source);
+      return { role, path: file.path, ...content, mode: file.mode & 0o777 };
     } catch (error) {
       throw new InputError(`the input file ${file.source} cannot be read`, [], { cause: error });
     }
   });
+}
+
+/** Is a file, or a folder above it, named by one of these patterns? */
+export function excluder(patterns: readonly string[]): (path: string) => boolean {
+  if (patterns.length === 0) return () => false;
+  const isMatch = picomatch(
+    patterns.map((pattern) => pattern.replace(/\/+$/, '')),
+    { dot: true, nonegate: true },
+  );
+  return (path) => [path, ...ancestorsOf(path)].some((name) => patterns.includes(name) || isMatch(name));
 }

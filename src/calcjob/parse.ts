@@ -80,6 +80,7 @@ export interface ParseTools {
  */
 export async function parse(row: ProcessRow, tools: ParseTools): Promise<Transition> {
   const state = readState(row);
+  if (state.refusal !== undefined) return { to: 'finished', exit: state.refusal };
   const commandExit = state.commandExit ?? state.end?.info?.exitCode;
   const outputs: ShellOutputs = {
     exitCode: commandExit ?? null,

@@ -11,6 +11,9 @@ interface Places {
   readonly repository: Repository;
 }
 
+/** Input files that are sent and not kept: only that they were sent is stored for good. */
+export const excludedRole = 'excluded';
+
 /**
  * The files that were retrieved for the parser alone: path in the results → local file. They are kept aside between the
  * two verbs, so that the parser of another driver finds them; undefined when they are gone.

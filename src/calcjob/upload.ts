@@ -1,11 +1,14 @@
 import { createHash } from 'node:crypto';
 import { WherryError } from '../errors.js';
 import type { TreeEntry } from '../plugin/transport.js';
+import type { ExitCode } from '../process/exit-codes.js';
 import type { Transition } from '../process/transition.js';
 import { Prepared } from '../store/prepared.js';
 import type { FileRow } from '../store/tables.js';
-import { type CalcJobContext, deadlines, ownFiles, workDirectory } from './context.js';
+import { type CalcJobContext, deadlines, ownFiles, workDirectory, writeState } from './context.js';
+import { excludedRole } from './passing.js';
 import { streamsOf } from './programs.js';
+import { stageRemoteFiles } from './staging.js';
 
 /**
  * Sends the input files into the job's directory, complete or not at all. Repeating it after a crash finds the
@@ -21,7 +24,15 @@ export async function upload(context: CalcJobContext): Promise<Transition> {
     if (!(error instanceof WherryError && error.code === 'file-exists')) throw error;
     await expectOwnUpload(context, directory, tree, error);
   }
+  const refusal = await stageRemoteFiles(context, directory);
+  if (refusal !== undefined) return refused(directory, refusal);
   return { to: 'waiting', stage: 'submit', changes: { remote_directory: directory } };
+}
+
+/** Nothing is submitted: the process ends with this. */
+function refused(directory: string, refusal: ExitCode): Transition {
+  const changes = { remote_directory: directory, checkpoint: writeState({ refusal }) };
+  return { to: 'running', stage: 'parse', changes };
 }
 
 /** `<work directory>/ab/cd/ef…` from the process's uuid: no folder of a site gets too many entries. */
@@ -29,15 +40,21 @@ export function jobDirectory(base: string, uuid: string): string {
   return `${base}/${uuid.slice(0, 2)}/${uuid.slice(2, 4)}/${uuid.slice(4)}`;
 }
 
-const inputFiles = new Prepared<{ id: number }, FileRow>((db, value) =>
-  db.selectFrom('files').selectAll().where('process_id', '=', value('id')).where('role', '=', 'inputs').orderBy('path'),
+const sentFiles = new Prepared<{ id: number }, FileRow>((db, value) =>
+  db
+    .selectFrom('files')
+    .selectAll()
+    .where('process_id', '=', value('id'))
+    .where('role', 'in', ['inputs', excludedRole])
+    .orderBy('path'),
 );
 
 async function treeOf({ store, repository, row, job }: CalcJobContext): Promise<TreeEntry[]> {
-  const { rows: files } = await inputFiles.run(store, { id: row.id });
+  const { rows: files } = await sentFiles.run(store, { id: row.id });
   const entries: TreeEntry[] = [{ type: 'directory', path: ownFiles.directory }];
-  for (const { path, size, sha256, mode } of files) {
-    entries.push({ type: 'file', path, size, sha256, mode, content: { file: await repository.locate(sha256) } });
+  for (const { path, size, sha256, mode, role } of files) {
+    const place = role === excludedRole ? repository.passing(row.uuid) : repository;
+    entries.push({ type: 'file', path, size, sha256, mode, content: { file: await place.locate(sha256) } });
   }
   // The command's streams may be in a folder that no input makes.
   for (const stream of streamsOf(job)) {

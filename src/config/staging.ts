@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { jobPath } from './job-text.js';
+import { jobPath, text } from './job-text.js';
 
 /**
  * What to bring back. A plain name is a file or folder; `*`, `?`, `[` and `{` make a glob. A plain string keeps its
@@ -17,8 +17,44 @@ const retrieveEntry = z.union([
 ]);
 export type RetrieveEntry = z.output<typeof retrieveEntry>;
 
+/** A path on the computer, from its root. */
+const remotePath = text.refine((path) => isAbsolute(path), {
+  error: 'must be an absolute path on the computer, without "." or ".."',
+});
+
+function isAbsolute(path: string): boolean {
+  const [first, ...segments] = path.replace(/\/$/, '').split('/');
+  return first === '' && segments.length > 0 && segments.every((part) => part !== '' && part !== '.' && part !== '..');
+}
+
+/** Number of a process that has ended, on the same computer. */
+const processId = z.int().min(1);
+
+/** A folder of the job's directory; `.` is the directory itself. */
+const jobFolder = z.union([z.literal('.'), jobPath]);
+
+/**
+ * What the computer has already. `from` may be a glob of the computer's shell: `*`, `?`, `[…]`. What a glob matches goes
+ * into the folder `to`, and so does anything where `to` is `.` (default) or ends with `/`; else `to` is its new name.
+ */
+const remoteEntry = z
+  .strictObject({
+    from: z.union([remotePath, z.strictObject({ process: processId, path: jobPath })]),
+    to: jobFolder.default('.'),
+  })
+  .refine(({ from, to }) => to !== '.' || !/\/\.wherry\/?$/.test(typeof from === 'string' ? from : `/${from.path}`), {
+    path: ['to'],
+    error: 'the job directory has a .wherry of its own; give it another name',
+  });
+export type RemoteFiles = z.output<typeof remoteEntry>;
+
 /** The keys of a job that say which files go where. What is optional is missing in jobs that were stored before. */
 export const stagingKeys = {
+  /** Input files, by patterns over their names on the computer, that are sent and not kept here. */
+  exclude: z.array(jobPath).optional(),
+  /** Copied, or linked, on the computer itself once the input files are there. What is missing there is an error. */
+  remoteCopy: z.array(remoteEntry).max(1_000).optional(),
+  remoteSymlink: z.array(remoteEntry).max(1_000).optional(),
   retrieve: z.array(retrieveEntry).default([]),
   /** Beside what the definition of a calcjob brings. */
   retrieveAlso: z.array(retrieveEntry).optional(),

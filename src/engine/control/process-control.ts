@@ -6,6 +6,7 @@ import { resolveFiles } from '../../config/job-file.js';
 import { validate } from '../../config/validate.js';
 import { WherryError } from '../../errors.js';
 import { leaseHolder } from '../../store/leases.js';
+import { leaseOf } from '../driver-of.js';
 import type { Profile } from '../profile.js';
 import type { ProcessSummary } from '../views.js';
 import { applyIntent } from './apply-intent.js';
@@ -106,9 +107,10 @@ export class ProcessControl {
     const origin = { source: '' };
     const checked = validate(job, jobSchema, origin);
     const inputs = await resolveFiles(checked, baseDirectory, origin);
-    const stored = await storeFiles(this.#profile.repository, inputs);
+    const uuid = randomUUID();
+    const stored = await storeFiles(this.#profile.repository, inputs, { uuid, exclude: checked.exclude });
     const files = stored.map(({ path, sha256, size, mode }) => ({ path, sha256, size, mode }));
-    const answer = await this.#send({ task, uuid: randomUUID(), job, files });
+    const answer = await this.#send({ task, uuid, job, files });
     return answer as unknown as Launched;
   }
 
@@ -135,12 +137,16 @@ export class ProcessControl {
     return { process, heard: false };
   }
 
-  /** Who holds the computer of a process now. */
+  /** Who drives a process now. */
   async #driverOf(id: number): Promise<string | undefined> {
     const { store } = this.#profile;
-    const row = await store.selectFrom('processes').select('computer_id').where('id', '=', id).executeTakeFirst();
+    const row = await store
+      .selectFrom('processes')
+      .select(['computer_id', 'lane'])
+      .where('id', '=', id)
+      .executeTakeFirst();
     if (row === undefined) throw new WherryError('not-found', `there is no process ${id}`);
-    if (row.computer_id === null) return undefined;
-    return (await leaseHolder(store, `computer:${row.computer_id}`, Date.now()))?.owner;
+    const lease = leaseOf(row);
+    return lease === undefined ? undefined : (await leaseHolder(store, lease, Date.now()))?.owner;
   }
 }

@@ -1,0 +1,50 @@
+import { excluder } from '../calcjob/create.js';
+import { issueAt, issuesError, type Origin, type Path } from '../config/issues.js';
+import type { Job } from '../config/job.js';
+import type { InputIssue } from '../errors.js';
+import type { Store } from '../store/store.js';
+import type { ComputerRow } from '../store/tables.js';
+
+/**
+ * Checks what a job says of files against the store: processes that it takes files of have ended and left a directory
+ * on the same computer, and what is excluded is sent. Throws one InputError.
+ */
+export async function checkStaging(
+  store: Store,
+  job: Job,
+  computer: ComputerRow,
+  files: readonly { readonly path: string }[],
+  origin: Origin,
+): Promise<void> {
+  const issues: InputIssue[] = [];
+  for (const [index, pattern] of (job.exclude ?? []).entries()) {
+    const isExcluded = excluder([pattern]);
+    const none = !files.some(({ path }) => isExcluded(path));
+    if (none) issues.push(issueAt(origin, ['exclude', index], `${JSON.stringify(pattern)} is no input file`));
+  }
+  for (const { id, path } of processesIn(job)) {
+    const problem = await problemOf(store, id, computer);
+    if (problem !== undefined) issues.push(issueAt(origin, path, `process ${id} ${problem}`));
+  }
+  if (issues.length > 0) throw issuesError(origin.source, issues);
+}
+
+function processesIn(job: Job): { readonly id: number; readonly path: Path }[] {
+  return (['remoteCopy', 'remoteSymlink'] as const).flatMap((key) =>
+    (job[key] ?? []).flatMap(({ from }, index) =>
+      typeof from === 'string' ? [] : [{ id: from.process, path: [key, index, 'from', 'process'] }],
+    ),
+  );
+}
+
+async function problemOf(store: Store, id: number, computer: ComputerRow): Promise<string | undefined> {
+  const row = await store
+    .selectFrom('processes')
+    .select(['computer_id', 'remote_directory', 'ended_at'])
+    .where('id', '=', id)
+    .executeTakeFirst();
+  if (row === undefined) return 'does not exist';
+  if (row.computer_id !== computer.id) return `did not run on ${computer.label}`;
+  if (row.ended_at === null) return 'has not ended';
+  return row.remote_directory === null ? 'has left no directory on the computer' : undefined;
+}
