@@ -1,3 +1,4 @@
+import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
 import { ClosingLine } from './test/rigs/closing-line.js';
 
@@ -27,7 +28,15 @@ const onSqliteOnly = ['process/compute', 'store/repository', 'engine/limits'].ma
   (name) => `test/unit/${name}.test.ts`,
 );
 
+/** Examples and documentation import what users would. */
+const alias = { 'wherry/plugin': sourceOf('plugin'), wherry: sourceOf('index') };
+
+function sourceOf(name: string): string {
+  return fileURLToPath(new URL(`./src/${name}.ts`, import.meta.url));
+}
+
 export default defineConfig({
+  resolve: { alias },
   test: {
     // Most tests wait more than they compute.
     maxWorkers: 3,

@@ -11,6 +11,7 @@
  * @module
  */
 
+export { z } from 'zod';
 export {
   type AmqpOptions,
   openAmqp,
@@ -39,6 +40,7 @@ export { addComputer, changeComputer, getComputer, listComputers, removeComputer
 export { Driver, type DriverOptions } from './engine/control/driver.js';
 export { type OpenOptions, openCommunicator } from './engine/control/open-communicator.js';
 export { type Controlled, type Launched, ProcessControl } from './engine/control/process-control.js';
+export { Runner, run, type Submitted } from './engine/control/runner.js';
 export { Engine, type EngineOptions, type ForeignDriver } from './engine/engine.js';
 export { type Explanation, explain } from './engine/explain.js';
 export { type Initialised, initProfile, type ServicesWanted } from './engine/init-profile.js';
@@ -49,5 +51,16 @@ export { submitJob } from './engine/submit-job.js';
 export { type CheckResult, testComputer } from './engine/test-computer.js';
 export { getProcess, type ProcessDetails, type ProcessSummary } from './engine/views.js';
 export * from './errors.js';
+export { Data, FileData, FolderData, LocalFile, RemoteFolderData } from './process/data.js';
 export type { LifecycleHooks, ProcessChange } from './process/hooks.js';
 export type { EventData, EventType } from './store/events.js';
+export type { CallOptions, ProcessHandle, WorkflowContext } from './workflow/context.js';
+export { defineWorkflow, type WorkflowDefinition, type WorkflowSpec } from './workflow/define-workflow.js';
+export {
+  type CalcFunction,
+  calcfunction,
+  type FunctionOptions,
+  type WorkFunction,
+  workfunction,
+} from './workflow/functions.js';
+export { ProcessFailed, type ProcessResult } from './workflow/result.js';

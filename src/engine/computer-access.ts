@@ -4,6 +4,7 @@ import type { Connection } from '../plugin/transport.js';
 import { claimLease, leaseHolder, releaseLease, renewLease } from '../store/leases.js';
 import type { Store } from '../store/store.js';
 import type { ComputerRow, LeaseRow } from '../store/tables.js';
+import { computerLease } from './computer-lease.js';
 import { type LoadedComputer, loadComputer } from './loaded-computer.js';
 import { expectReachable } from './reachable.js';
 import { TransportQueue } from './transport-queue.js';
@@ -44,7 +45,7 @@ async function withComputerLease<T>(
   signal: AbortSignal,
   work: (signal: AbortSignal) => Promise<T>,
 ): Promise<T> {
-  const name = `computer:${row.id}`;
+  const name = computerLease(row.id);
   const lease = await claimLease(store, name, randomUUID(), Date.now(), timing.lease);
   if (lease === undefined) throw new ComputerTaken(row.label, await leaseHolder(store, name, Date.now()));
   const lost = new AbortController();

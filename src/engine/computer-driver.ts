@@ -24,6 +24,7 @@ import { isSameConnection, type LoadedComputer, loadComputer } from './loaded-co
 import { expectReachable } from './reachable.js';
 import { noteAcceptance, noteSiteLimit, siteLimitIn } from './site-limit.js';
 import { knowsForeignJobs } from './throttle.js';
+import type { WorkDriver } from './work-driver.js';
 
 /**
  * Most verbs in progress at once on one computer, so that neither submissions nor transfers keep the other from getting
@@ -43,7 +44,7 @@ interface Work {
 }
 
 /** Drives the calcjobs of one computer while it holds that computer's lease. */
-export class ComputerDriver {
+export class ComputerDriver implements WorkDriver {
   readonly lease: Lease;
   readonly #tools: DriverTools;
   readonly #stop = new AbortController();
@@ -87,6 +88,16 @@ export class ComputerDriver {
   /** How much is in progress: verbs, a listing, and what commands of people do. */
   get steps(): number {
     return this.#working.size + (this.#poll.busy ? 1 : 0) + this.#guests;
+  }
+
+  /** Without an open connection nothing has begun over there. */
+  get mustSettle(): boolean {
+    return this.busy && this.holdsOn;
+  }
+
+  /** Is its connection open? */
+  get holdsOn(): boolean {
+    return this.#tools.queue.isOpen(this.computerId);
   }
 
   /** Lends the connection to a command of somebody. */
@@ -141,11 +152,16 @@ export class ComputerDriver {
   abandon(reason: WherryError): void {
     this.#stop.abort(reason);
     for (const work of this.#working.values()) work.abort.abort(reason);
+    // Whoever waits for their end may wait long: the connection must not, for the next driver opens its own.
+    this.#tools.queue.close(this.computerId).catch((error: unknown) => {
+      if (!isStoreTrouble(error)) process.emitWarning(`closing a connection failed: ${messageOf(error)}`);
+    });
   }
 
   /** Stops what is in progress and waits for its end. */
   async stop(reason: WherryError): Promise<void> {
-    this.abandon(reason);
+    this.#stop.abort(reason);
+    for (const work of this.#working.values()) work.abort.abort(reason);
     await Promise.all([...this.#working.values()].map((work) => work.done));
     await this.#poll.settled;
     await this.#tools.queue.close(this.computerId);

@@ -5,6 +5,7 @@ import { InputError, WherryError } from '../errors.js';
 import { type NewEvent, writeEvents } from '../store/events.js';
 import { fromJson, type Store } from '../store/store.js';
 import type { ComputerRow } from '../store/tables.js';
+import { computerLease } from './computer-lease.js';
 import { disabled } from './computer-unavailable.js';
 
 /**
@@ -134,7 +135,14 @@ export async function removeComputer(store: Store, row: ComputerRow): Promise<vo
         hint: 'their record needs it',
       });
     }
-    await transaction.deleteFrom('leases').where('name', '=', `computer:${row.id}`).execute();
+    const codes = await transaction.selectFrom('codes').select('label').where('computer_id', '=', row.id).execute();
+    if (codes.length > 0) {
+      const names = codes.map(({ label }) => `${label}@${row.label}`).join(' ');
+      throw new InputError(`there are codes on "${row.label}"; it cannot be removed`, [], {
+        hint: `remove them first: wherry code remove ${names}`,
+      });
+    }
+    await transaction.deleteFrom('leases').where('name', '=', computerLease(row.id)).execute();
     await transaction.deleteFrom('events').where('computer_id', '=', row.id).where('process_id', 'is', null).execute();
     await transaction.deleteFrom('computers').where('id', '=', row.id).execute();
   });

@@ -2,19 +2,24 @@ import { randomBytes, randomUUID } from 'node:crypto';
 import { setTimeout as delay, setImmediate as nextTurn } from 'node:timers/promises';
 import { messageOf, WherryError } from '../errors.js';
 import type { LifecycleHooks } from '../process/hooks.js';
-import { writeEvents } from '../store/events.js';
 import { claimLease, leaseHolder, releaseLease, renewLease } from '../store/leases.js';
 import { isStoreTrouble } from '../store/store-trouble.js';
 import type { LeaseRow } from '../store/tables.js';
 import { expectSameClock } from './clock.js';
 import type { UseConnection } from './computer-access.js';
 import { ComputerDriver } from './computer-driver.js';
+import { computerLease, computerOfLease } from './computer-lease.js';
+import { ComputerWork } from './computer-work.js';
 import type { DriverTools } from './driver-tools.js';
-import { computersWithWork } from './due-work.js';
 import { FairShare } from './fair-share.js';
+import { DefinitionSource } from './lanes/definition-source.js';
+import { laneLease, sharedLanes } from './lanes/lane.js';
+import type { LaneDriver } from './lanes/lane-driver.js';
+import { LaneWork } from './lanes/lane-kind.js';
 import type { Profile } from './profile.js';
-import { ReachableElsewhere } from './reachable.js';
 import { TransportQueue } from './transport-queue.js';
+import type { WorkDriver } from './work-driver.js';
+import type { WorkKind } from './work-kind.js';
 
 export interface EngineOptions {
   readonly hooks?: readonly LifecycleHooks[];
@@ -30,8 +35,10 @@ export interface EngineOptions {
   readonly lease?: number;
   /** Who holds the leases that it takes. Default: a new identifier. */
   readonly owner?: string;
-  /** How many workers share the computers at present, this one included. Default: 1. */
+  /** How many workers share the work at present, this one included. Default: 1. */
   readonly workers?: () => number;
+  /** A lane of its own, in which processes of this program stand; default: it drives those that workers share. */
+  readonly ownLane?: string;
 }
 
 /**
@@ -46,32 +53,33 @@ const abandonedAfter = 0.8;
 /** Milliseconds between questions to a database that does not answer, and until it counts as well again. */
 const outagePause = { first: 250, longest: 10_000, forgotten: 60_000 } as const;
 
-/** Milliseconds that a computer which another host alone can reach is left alone. */
-const elsewhereFor = 30_000;
-
-/** Errors of loading a computer that are its own and not this machine's. */
-const configurationErrors: ReadonlySet<string> = new Set(['bad-input', 'plugin-missing', 'plugin-broken']);
-
 /** A computer that another driver is working on. */
 export interface ForeignDriver {
   readonly computerId: number;
   readonly holder: LeaseRow;
 }
 
-/** Drives every calcjob that is due, whichever program runs it: worker, cron pass, foreground run or test. */
+/** One kind of work, and this driver's share of it. */
+interface SharedWork {
+  readonly kind: WorkKind;
+  readonly share: FairShare;
+}
+
+/** Drives every process that is due, whichever program runs it: worker, cron pass, foreground run or test. */
 export class Engine implements AsyncDisposable {
   readonly #profile: Profile;
   readonly #tools: DriverTools;
   readonly #heartbeat: number;
   readonly #lease: number;
-  readonly #share: FairShare;
+  readonly #computers: ComputerWork;
+  readonly #work: readonly SharedWork[];
+  readonly definitions: DefinitionSource;
   readonly #simulatedSleep: EngineOptions['sleep'];
   readonly owner: string;
-  readonly #drivers = new Map<number, ComputerDriver>();
+  /** By the names of their leases. */
+  readonly #drivers = new Map<string, WorkDriver>();
   readonly #foreign = new Map<number, ForeignDriver>();
   #clockIsRight = false;
-  /** Computers that other hosts alone can reach, and when to look again: their settings may change. */
-  readonly #elsewhere = new Map<number, number>();
   /** Did something end since the present step began? */
   #woken = false;
   #wakeUp: (() => void) | undefined;
@@ -91,7 +99,6 @@ export class Engine implements AsyncDisposable {
     this.owner = options.owner ?? randomUUID();
     this.#heartbeat = options.heartbeat ?? timing.heartbeat;
     this.#lease = options.lease ?? timing.lease;
-    this.#share = new FairShare(options.workers ?? (() => 1), now);
     this.#simulatedSleep = options.sleep;
     this.#tools = {
       store,
@@ -114,6 +121,17 @@ export class Engine implements AsyncDisposable {
         this.#trouble = error;
       },
     };
+    const { workers = () => 1, ownLane } = options;
+    this.definitions = new DefinitionSource(async () => {
+      // Few profiles have modules, and every command is started without what loads them.
+      const { loadModules } = await import('../process/modules.js');
+      return loadModules(profile.settings.modules ?? [], profile.location.directory);
+    });
+    this.#computers = new ComputerWork(this.#tools);
+    const lanes = new LaneWork(this.#tools, ownLane === undefined ? sharedLanes : [ownLane], this.definitions, {
+      always: ownLane !== undefined,
+    });
+    this.#work = [this.#computers, lanes].map((kind) => ({ kind, share: new FairShare(workers, now) }));
   }
 
   /** Is a step in progress anywhere? */
@@ -124,12 +142,12 @@ export class Engine implements AsyncDisposable {
   /** How many computers it holds, and how many steps are in progress on all of them. */
   get load(): { readonly computers: number; readonly steps: number } {
     const drivers = [...this.#drivers.values()];
-    return { computers: drivers.length, steps: drivers.reduce((sum, driver) => sum + driver.steps, 0) };
+    return { computers: this.computerIds.length, steps: drivers.reduce((sum, driver) => sum + driver.steps, 0) };
   }
 
   /** Computers that it holds now. */
   get computerIds(): readonly number[] {
-    return [...this.#drivers.keys()];
+    return [...this.#drivers.keys()].flatMap((name) => computerOfLease(name) ?? []);
   }
 
   /** Computers with work that other drivers hold. */
@@ -159,6 +177,11 @@ export class Engine implements AsyncDisposable {
       const latest = this.#tools.now() + this.#heartbeat;
       await this.#sleep(Math.min(next ?? latest, latest), options.signal);
     }
+  }
+
+  /** The driver of a lane that this engine holds; undefined when it does not. */
+  laneDriver(lane: string): LaneDriver | undefined {
+    return this.#drivers.get(laneLease(lane)) as LaneDriver | undefined;
   }
 
   /** Something outside says that there may be more to do. */
@@ -201,9 +224,7 @@ export class Engine implements AsyncDisposable {
     while (!signal.aborted) {
       this.#begin();
       await this.#renew().catch((error: unknown) => this.#outage(error, signal));
-      // Without an open connection nothing has begun over there.
-      const done = (driver: ComputerDriver) =>
-        !driver.busy || driver.stopped.aborted || !this.#tools.queue.isOpen(driver.computerId);
+      const done = (driver: WorkDriver) => !driver.mustSettle || driver.stopped.aborted;
       const free = [...this.#drivers.values()].filter(done);
       await Promise.all(free.map((driver) => this.#dismiss(driver, 'the driver ends')));
       if (this.#drivers.size === 0) return;
@@ -228,8 +249,8 @@ export class Engine implements AsyncDisposable {
    * Errors: `back-pressure` when it does not hold it.
    */
   lend(computerId: number): UseConnection {
-    const driver = this.#drivers.get(computerId);
-    if (driver !== undefined) return driver.lend;
+    const driver = this.#drivers.get(computerLease(computerId));
+    if (driver instanceof ComputerDriver) return driver.lend;
     throw new WherryError('back-pressure', 'this driver does not hold the computer', { transient: true });
   }
 
@@ -239,7 +260,8 @@ export class Engine implements AsyncDisposable {
     this.#trouble = undefined;
     await this.#renew();
     if (trouble !== undefined) throw trouble;
-    await this.#takeWork(computers);
+    this.#computers.wanted = computers;
+    await this.#takeWork();
     const times: number[] = [];
     for (const driver of [...this.#drivers.values()]) {
       if (driver.stopped.aborted) {
@@ -253,40 +275,57 @@ export class Engine implements AsyncDisposable {
         if (isStoreTrouble(error)) throw error;
         await this.#dismiss(driver, messageOf(error));
         const isTaken = error instanceof WherryError && error.code === 'lease-lost';
-        if (!isTaken) await this.#cannotDrive(driver.computerId, error);
+        if (!isTaken) await this.#kindOf(driver.lease.name).failed(driver.lease.name, error);
       }
     }
     return times.length === 0 ? undefined : Math.min(...times);
   }
 
-  async #takeWork(computers: readonly number[] | undefined): Promise<void> {
-    const { store, now } = this.#tools;
+  async #takeWork(): Promise<void> {
     this.#foreign.clear();
     if (!this.#clockIsRight) await this.#checkClock();
-    const withWork = await computersWithWork(store);
-    await this.#giveBack(withWork);
-    for (const id of withWork) {
-      if (this.#drivers.has(id) || (computers !== undefined && !computers.includes(id))) continue;
-      if ((this.#elsewhere.get(id) ?? 0) > now()) continue;
-      const name = `computer:${id}`;
-      const mayTake = this.#share.mayTake(id, this.#drivers.size, withWork.length);
+    for (const work of this.#work) await this.#takeShare(work);
+  }
+
+  async #takeShare({ kind, share }: SharedWork): Promise<void> {
+    const { store, now } = this.#tools;
+    const withWork = await kind.withWork();
+    const total = kind.total(withWork.length);
+    const held = () => [...this.#drivers.keys()].filter((name) => this.#kindOf(name) === kind);
+    for (const name of held()) {
+      const driver = this.#drivers.get(name);
+      const isNeeded = (kind.keeps || withWork.includes(name)) && !share.exceeded(held().length, total);
+      // Only those are given back whose connection, or whatever else they hold, would not be lost by it.
+      if (driver !== undefined && !isNeeded && !driver.busy && !driver.holdsOn) {
+        await this.#dismiss(driver, 'it is not needed here');
+      }
+    }
+    for (const name of withWork) {
+      if (this.#drivers.has(name) || !kind.mayTake(name)) continue;
+      const mayTake = share.mayTake(name, held().length, total);
       const lease = mayTake ? await claimLease(store, name, this.owner, now(), this.#lease) : undefined;
       if (lease === undefined) {
         const holder = await leaseHolder(store, name, now());
         if (holder === undefined) continue;
-        this.#foreign.set(id, { computerId: id, holder });
-        this.#share.taken(id);
+        const computerId = computerOfLease(name);
+        if (computerId !== undefined) this.#foreign.set(computerId, { computerId, holder });
+        share.taken(name);
         continue;
       }
-      const row = await store.selectFrom('computers').selectAll().where('id', '=', id).executeTakeFirstOrThrow();
-      try {
-        this.#drivers.set(id, await ComputerDriver.create(this.#tools, lease, row));
-      } catch (error) {
+      const driver = await kind.driverFor(lease).catch(async (error: unknown) => {
         await releaseLease(store, lease);
-        if (error instanceof ReachableElsewhere) this.#elsewhere.set(id, now() + elsewhereFor);
-        else await this.#cannotDrive(id, error);
-      }
+        throw error;
+      });
+      if (driver === undefined) await releaseLease(store, lease);
+      else this.#drivers.set(name, driver);
     }
+  }
+
+  #kindOf(name: string): WorkKind {
+    const [computers, lanes] = this.#work;
+    const work = computerOfLease(name) === undefined ? lanes : computers;
+    if (work === undefined) throw new WherryError('internal', `nobody knows what the lease ${name} is of`);
+    return work.kind;
   }
 
   /** No lease is taken by a clock that others do not share. Errors: `store-failed`. */
@@ -294,32 +333,6 @@ export class Engine implements AsyncDisposable {
     const { settings, store } = this.#profile;
     if (settings.store !== undefined) await expectSameClock(store);
     this.#clockIsRight = true;
-  }
-
-  /** Gives back computers without work, or beyond the share: only those whose connection would not be lost by it. */
-  async #giveBack(withWork: readonly number[]): Promise<void> {
-    for (const driver of [...this.#drivers.values()]) {
-      const { computerId } = driver;
-      const needed = withWork.includes(computerId) && !this.#share.exceeded(this.#drivers.size, withWork.length);
-      if (!needed && !driver.busy && !this.#tools.queue.isOpen(computerId))
-        await this.#dismiss(driver, 'it is not needed here');
-    }
-  }
-
-  /** A computer whose plugin is missing or whose configuration is wrong is held for the user; others go on. */
-  async #cannotDrive(computerId: number, error: unknown): Promise<void> {
-    if (!(error instanceof WherryError) || !configurationErrors.has(error.code)) throw error;
-    const { store, now } = this.#tools;
-    const { code, message } = error;
-    const held = await store
-      .updateTable('computers')
-      .set({ hold: JSON.stringify({ code, message, since: now() }) })
-      .where('id', '=', computerId)
-      .where('hold', 'is', null)
-      .executeTakeFirst();
-    if (held.numUpdatedRows === 1n) {
-      await writeEvents(store, null, now(), [{ type: 'computer.held', computerId, data: { code, message } }]);
-    }
   }
 
   async #renew(): Promise<void> {
@@ -343,20 +356,14 @@ export class Engine implements AsyncDisposable {
     if (this.#simulatedSleep !== undefined) return;
     const reason = new WherryError('aborted', 'its lease could not be renewed');
     const abandon = () => {
-      for (const driver of this.#drivers.values()) {
-        driver.abandon(reason);
-        // Its end is waited for elsewhere, and may hang: the connection must not, for the next driver opens its own.
-        this.#tools.queue.close(driver.computerId).catch((error: unknown) => {
-          if (!isStoreTrouble(error)) process.emitWarning(`closing a connection failed: ${messageOf(error)}`);
-        });
-      }
+      for (const driver of this.#drivers.values()) driver.abandon(reason);
     };
     this.#guard = setTimeout(abandon, this.#lease * abandonedAfter - elapsed);
     this.#guard.unref();
   }
 
-  async #dismiss(driver: ComputerDriver, reason: string): Promise<void> {
-    this.#drivers.delete(driver.computerId);
+  async #dismiss(driver: WorkDriver, reason: string): Promise<void> {
+    this.#drivers.delete(driver.lease.name);
     try {
       await driver.stop(new WherryError('aborted', reason));
       await releaseLease(this.#profile.store, driver.lease);

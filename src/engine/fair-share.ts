@@ -1,12 +1,12 @@
 /** Milliseconds that a computer beyond the share is left to the other workers. */
 const patience = 2_000;
 
-/** Decides which computers one of several workers takes, so that the first to wake up does not drive all of them. */
+/** Decides which computers or lanes one of several workers takes, so that the first to wake up does not drive all of them. */
 export class FairShare {
   readonly #workers: () => number;
   readonly #now: () => number;
   /** Computers that were left to the others, and since when. */
-  readonly #offered = new Map<number, number>();
+  readonly #offered = new Map<string, number>();
 
   /** @param workers how many share the work at present, this one included */
   constructor(workers: () => number, now: () => number) {
@@ -20,19 +20,19 @@ export class FairShare {
    * @param held how many this worker has
    * @param total how many have work
    */
-  mayTake(computerId: number, held: number, total: number): boolean {
+  mayTake(name: string, held: number, total: number): boolean {
     if (held < this.#share(total)) {
-      this.#offered.delete(computerId);
+      this.#offered.delete(name);
       return true;
     }
-    const since = this.#offered.get(computerId) ?? this.#now();
-    this.#offered.set(computerId, since);
+    const since = this.#offered.get(name) ?? this.#now();
+    this.#offered.set(name, since);
     return this.#now() - since >= patience;
   }
 
   /** Somebody has a computer: it is not on offer. */
-  taken(computerId: number): void {
-    this.#offered.delete(computerId);
+  taken(name: string): void {
+    this.#offered.delete(name);
   }
 
   /** Has this worker more computers than its share? */

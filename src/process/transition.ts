@@ -15,8 +15,8 @@ export interface Transition {
   readonly to: ProcessState;
   /** The calcjob's next verb; ignored by terminal states. */
   readonly stage?: string;
-  /** Milliseconds since the epoch; when a driver should look again. Default: now. */
-  readonly dueAt?: number;
+  /** Milliseconds since the epoch; when a driver should look again, null when it is woken. Default: now. */
+  readonly dueAt?: number | null;
   readonly exit?: ExitCode;
   readonly exception?: {
     readonly code: string;
@@ -61,10 +61,23 @@ export async function carryOut(
     if (updated === undefined) throw await refusal(transaction, row);
     await writeEvents(transaction, row.id, now, eventsOf(row, from, transition));
     await transition.also?.(transaction);
+    if (isTerminal(transition.to) && updated.parent_id !== null) {
+      await wake.run(transaction, { parentId: updated.parent_id, now });
+    }
     return updated;
   };
   return fenced(store, lease, write, byDriver(lease));
 }
+
+/** Whoever called a process that has ended looks at it, in whichever program that is. */
+const wake = new Prepared<{ parentId: number; now: number }>((db, value) =>
+  db
+    .updateTable('processes')
+    .set(({ eb }) => ({ wakes: eb('wakes', '+', 1), due_at: value('now') }))
+    .where('id', '=', value('parentId'))
+    .where('ended_at', 'is', null)
+    .where('lane', 'is not', null),
+);
 
 type Movement = Prepared<ProcessChanges & { rowId: number; from: string; fromStage: string | null }, ProcessRow>;
 
@@ -133,7 +146,7 @@ function columnsOf(row: MovingRow, transition: Transition, now: number): Process
     ...transition.changes,
     state: transition.to,
     stage,
-    due_at: ended ? null : (transition.dueAt ?? now),
+    due_at: ended ? null : transition.dueAt === undefined ? now : transition.dueAt,
     updated_at: now,
     ...(stage === row.stage ? {} : { stage_since: now, attempts: 0, last_error: null }),
     ...(ended ? { ended_at: now, paused: 0, paused_reason: null, paused_at: null } : {}),

@@ -13,6 +13,7 @@ type TableName = keyof Tables;
 const keys: Readonly<Record<TableName, readonly string[]>> = {
   settings: ['name'],
   computers: ['id'],
+  codes: ['id'],
   processes: ['id'],
   submissions: ['id'],
   process_pools: ['process_id', 'pool'],

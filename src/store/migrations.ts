@@ -229,7 +229,13 @@ export const migrations: Readonly<Record<string, Migration>> = {
         .createIndex('processes_lane')
         .on('processes')
         .columns(['lane', 'due_at'])
-        .where(sql<boolean>`paused = 0 and stage is not null and lane is not null`)
+        .where(sql<boolean>`paused = 0 and stage is not null and lane is not null and due_at is not null`)
+        .execute();
+      await schema
+        .createIndex('processes_lane_running')
+        .on('processes')
+        .columns(['lane'])
+        .where(sql<boolean>`paused = 0 and lane is not null and state = 'running'`)
         .execute();
       await schema
         .createIndex('processes_lane_kill')
@@ -277,6 +283,31 @@ export const migrations: Readonly<Record<string, Migration>> = {
         .addColumn('type', 'text', (column) => column.notNull())
         .addColumn('content', 'text', (column) => column.notNull())
         .addPrimaryKeyConstraint('records_key', ['process_id', 'position'])
+        .execute();
+    },
+  },
+  '0005_codes': {
+    async up(db: Kysely<unknown>) {
+      const schema = db.schema;
+      await schema
+        .createTable('codes')
+        .addColumn('id', 'integer', (column) => column.primaryKey().autoIncrement())
+        .addColumn('uuid', 'text', (column) => column.notNull().unique())
+        .addColumn('label', 'text', (column) => column.notNull())
+        .addColumn('computer_id', 'integer', (column) => column.references('computers.id'))
+        .addColumn('config', 'text', (column) => column.notNull())
+        .addColumn('files', 'text', (column) => column.notNull())
+        .addColumn('created_at', 'bigint', (column) => column.notNull())
+        .addColumn('updated_at', 'bigint', (column) => column.notNull())
+        .execute();
+      await schema.createIndex('codes_label').unique().on('codes').columns(['label', 'computer_id']).execute();
+      // To an index no two empty columns are the same.
+      await schema
+        .createIndex('codes_portable')
+        .unique()
+        .on('codes')
+        .columns(['label'])
+        .where(sql<boolean>`computer_id is null`)
         .execute();
     },
   },

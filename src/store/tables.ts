@@ -6,6 +6,7 @@ import type { Generated, Insertable, Selectable, Updateable } from 'kysely';
  */
 export interface Tables {
   computers: ComputerTable;
+  codes: CodeTable;
   processes: ProcessTable;
   submissions: SubmissionTable;
   process_pools: ProcessPoolTable;
@@ -49,6 +50,21 @@ export interface ComputerTable {
   foreign_at: number | null;
   /** The highest turn that has been submitted: new labels begin there. */
   turn: Generated<number>;
+}
+
+/** An executable. Jobs keep what they need of it, so that it may be changed and removed. */
+export interface CodeTable {
+  id: Generated<number>;
+  uuid: string;
+  label: string;
+  /** Null for one that is sent along with each job. */
+  computer_id: number | null;
+  /** The checked configuration. */
+  config: string;
+  /** What is sent along, its content in the repository: a list as JSON. */
+  files: string;
+  created_at: number;
+  updated_at: number;
 }
 
 export interface ProcessTable {
@@ -223,6 +239,7 @@ export interface RecordTable {
 }
 
 export type ComputerRow = Selectable<ComputerTable>;
+export type CodeRow = Selectable<CodeTable>;
 export type ProcessRow = Selectable<ProcessTable>;
 export type NewProcessRow = Insertable<ProcessTable>;
 export type ProcessChanges = Omit<Updateable<ProcessTable>, 'id' | 'uuid' | 'inputs' | 'created_at'>;

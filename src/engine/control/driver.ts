@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { Communicator } from '../../broker/communicator.js';
 import { expectSameClock } from '../clock.js';
 import { Engine } from '../engine.js';
+import { programLane } from '../lanes/lane.js';
 import type { Profile } from '../profile.js';
 import { DriverService } from './driver-service.js';
 import { openCommunicator } from './open-communicator.js';
@@ -11,6 +12,8 @@ import { Wakeable } from './wakeable.js';
 export interface DriverOptions {
   /** One of a daemon: it shares the computers with the others of the profile, on all hosts, and takes tasks. */
   readonly isWorker: boolean;
+  /** It runs processes of this program, in a lane of its own, and leaves those of workers alone. Default: false. */
+  readonly hasOwnLane?: boolean;
   /** How many workers there are as far as somebody else knows, who may know it earlier. */
   readonly workers?: () => number;
   /** Told of what goes wrong at the broker, or beside the work, and is tried again. */
@@ -31,11 +34,12 @@ export class Driver implements AsyncDisposable {
   #present = 1;
 
   private constructor(profile: Profile, communicator: Communicator, options: DriverOptions) {
-    const { isWorker, workers = () => 1, onProblem } = options;
+    const { isWorker, hasOwnLane = false, workers = () => 1, onProblem } = options;
     const owner = randomUUID();
     this.communicator = communicator;
     this.engine = new Engine(profile, {
       owner,
+      ...(hasOwnLane ? { ownLane: programLane(owner) } : {}),
       ...(isWorker ? { workers: () => Math.max(this.#present, workers()) } : {}),
       hooks: [{ onChange: () => this.#service.changed() }],
     });

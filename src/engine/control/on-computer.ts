@@ -4,6 +4,7 @@ import { WherryError } from '../../errors.js';
 import { leaseHolder } from '../../store/leases.js';
 import type { ComputerRow, LeaseRow } from '../../store/tables.js';
 import { borrow, ComputerTaken } from '../computer-access.js';
+import { computerLease } from '../computer-lease.js';
 import { type ComputerTask, carryOutTask, type TaskResult } from '../computer-task.js';
 import type { Profile } from '../profile.js';
 import type { CheckResult } from '../test-computer.js';
@@ -56,7 +57,7 @@ export async function onComputer<Task extends ComputerTask>(
         if (task.kind === 'test') (answer.result as CheckResult[]).forEach(teller());
         return answer.result as TaskResult[Task['kind']];
       }
-      const now = await leaseHolder(store, `computer:${row.id}`, Date.now());
+      const now = await leaseHolder(store, computerLease(row.id), Date.now());
       if (left <= 1 || !mayBeHeard(profile))
         throw now?.owner === error.holder?.owner ? error : new ComputerTaken(row.label, now);
       await delay(tries.pause, undefined, { signal });

@@ -13,7 +13,7 @@ describe('the share of one worker', () => {
       () => workers,
       () => 0,
     );
-    const taken = [0, 1, 2].filter((count) => share.mayTake(7, count, total));
+    const taken = [0, 1, 2].filter((count) => share.mayTake('computer:7', count, total));
     expect(taken).toEqual(held);
   });
 
@@ -34,13 +34,13 @@ describe('the share of one worker', () => {
       () => 2,
       () => now,
     );
-    expect(share.mayTake(7, 1, 2)).toBe(false);
+    expect(share.mayTake('computer:7', 1, 2)).toBe(false);
     now += 1_999;
-    expect(share.mayTake(7, 1, 2)).toBe(false);
-    share.taken(7);
+    expect(share.mayTake('computer:7', 1, 2)).toBe(false);
+    share.taken('computer:7');
     now += 1;
-    expect(share.mayTake(7, 1, 2)).toBe(false);
+    expect(share.mayTake('computer:7', 1, 2)).toBe(false);
     now += 2_000;
-    expect(share.mayTake(7, 1, 2)).toBe(true);
+    expect(share.mayTake('computer:7', 1, 2)).toBe(true);
   });
 });

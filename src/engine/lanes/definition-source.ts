@@ -1,0 +1,42 @@
+import { WherryError } from '../../errors.js';
+import { findDefinition, type ProcessDefinition } from '../../process/definition.js';
+import type { LoadedModules } from '../../process/modules.js';
+import type { ProcessRow } from '../../store/tables.js';
+
+/** Where the definitions of processes come from: what this program has loaded, and the modules of the profile. */
+export class DefinitionSource {
+  readonly #load: () => Promise<LoadedModules>;
+  #modules: Promise<LoadedModules> | undefined;
+
+  /** @param load loads the modules of the profile, once somebody needs them */
+  constructor(load: () => Promise<LoadedModules>) {
+    this.#load = load;
+  }
+
+  /**
+   * The definition of a stored process.
+   * Errors: `module-failed` when its module could not be loaded, `bad-definition` when none has its name.
+   */
+  async of({ name, module }: Pick<ProcessRow, 'name' | 'module'>): Promise<ProcessDefinition> {
+    const known = findDefinition(name);
+    if (known !== undefined) return known;
+    const modules = await this.#loaded();
+    const loaded = findDefinition(name);
+    if (loaded !== undefined) return loaded;
+    const failure = module === null ? undefined : modules.failureOf(module);
+    if (failure !== undefined) throw failure;
+    throw new WherryError('bad-definition', `no definition has the name ${name}`, {
+      hint: 'list the module that has it under `modules` in profile.yaml',
+    });
+  }
+
+  /** The module of the profile that defines a process; null when none does. */
+  async moduleOf(name: string): Promise<string | null> {
+    return (await this.#loaded()).moduleOf(name) ?? null;
+  }
+
+  #loaded(): Promise<LoadedModules> {
+    this.#modules ??= this.#load();
+    return this.#modules;
+  }
+}

@@ -1,0 +1,45 @@
+import { linkLeaves, runStage } from '../../process/create.js';
+import { standardExit, success } from '../../process/exit-codes.js';
+import { assembleInputs, checkOutputs, type Leaf } from '../../process/inputs.js';
+import { runInProcess } from '../../process/process-stack.js';
+import type { Transition } from '../../process/transition.js';
+import type { ProcessRow } from '../../store/tables.js';
+import { type Caller, withCaller } from '../../workflow/caller.js';
+import { type FunctionDefinition, namedOutputs } from '../../workflow/functions.js';
+import type { DriverTools } from '../driver-tools.js';
+import { namedData } from './results.js';
+import { excepted } from './workflow-host.js';
+
+/** Runs a function from its stored inputs, and stores what it gives. Errors: those of `carryOut`. */
+export async function runFunction(
+  tools: DriverTools,
+  row: ProcessRow,
+  definition: FunctionDefinition,
+  carryOut: (row: ProcessRow, transition: Transition) => Promise<ProcessRow>,
+  callerOf: (parent: ProcessRow) => Caller,
+): Promise<void> {
+  const { store, repository, now } = tools;
+  const begun = row.state === 'running' ? row : await carryOut(row, { to: 'running', stage: runStage, dueAt: null });
+  const inputs = await namedData(store, (sha256) => repository.locate(sha256), row.id, 'inputs');
+  const values = assembleInputs(definition, inputs).values as Readonly<Record<string, never>>;
+  const given = definition.parameters.map((parameter) => values[parameter] as never);
+  const reference = { id: row.id, uuid: row.uuid, name: row.name };
+  let transition: Transition;
+  let leaves: readonly Leaf[] = [];
+  try {
+    const gave = await runInProcess(reference, () => withCaller(callerOf(begun), () => definition.body(...given)));
+    const checked = await checkOutputs(definition, namedOutputs(definition, gave), repository);
+    leaves = checked.leaves;
+    const { problems } = checked;
+    const exit = problems.length === 0 ? success : standardExit('INVALID_OUTPUT', problems.join('; '));
+    transition = { to: 'finished', exit };
+  } catch (error) {
+    transition = excepted(error);
+  }
+  await carryOut(begun, {
+    ...transition,
+    also: async (transaction) => {
+      await linkLeaves(transaction, row.id, 'output', leaves, now());
+    },
+  });
+}

@@ -1,0 +1,342 @@
+import { randomUUID } from 'node:crypto';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { killed } from '../../calcjob/kill.js';
+import { messageOf, WherryError } from '../../errors.js';
+import { insertProcess } from '../../process/create.js';
+import type { ProcessDefinition } from '../../process/definition.js';
+import { callHooks } from '../../process/hooks.js';
+import { checkInputs } from '../../process/inputs.js';
+import { amend, carryOut, type MovingRow, stateOf, type Transition } from '../../process/transition.js';
+import { fenced, type Lease } from '../../store/leases.js';
+import { isStoreTrouble } from '../../store/store-trouble.js';
+import type { ProcessRow } from '../../store/tables.js';
+import type { CallOptions } from '../../workflow/context.js';
+import type { WorkflowDefinition } from '../../workflow/define-workflow.js';
+import type { FunctionDefinition } from '../../workflow/functions.js';
+import type { ProcessResult } from '../../workflow/result.js';
+import { stopDriving } from '../computer-poll.js';
+import type { DriverTools } from '../driver-tools.js';
+import { requestKill } from '../intents.js';
+import type { WorkDriver } from '../work-driver.js';
+import type { DefinitionSource } from './definition-source.js';
+import { runFunction } from './function-run.js';
+import { dueLaneRows, laneKills, livingChildren, nextLaneTime } from './lane-work.js';
+import { namedData, resultOf } from './results.js';
+import { excepted, type StoredChild, type WorkflowKeeper } from './workflow-host.js';
+import { WorkflowRun } from './workflow-run.js';
+
+/** Most functions that are begun because they are due, most workflows in memory, and rows that are read at once. */
+const places = { functions: 64, workflows: 500, rows: 200 } as const;
+/** Milliseconds between two looks at processes that are waited for in this program alone. */
+const lookInterval = 500;
+
+/** Runs the workflows and functions of one lane while it holds the lane's lease. */
+export class LaneDriver implements WorkDriver {
+  readonly lease: Lease;
+  readonly lane: string;
+  readonly #tools: DriverTools;
+  readonly #definitions: DefinitionSource;
+  readonly #stop = new AbortController();
+  readonly #workflows = new Map<number, WorkflowRun>();
+  /** Functions that run, and rows that are about to. */
+  readonly #functions = new Map<number, Promise<void>>();
+  readonly #starting = new Map<number, Promise<void>>();
+  /** Who waits here for the end of a process, by its uuid. */
+  readonly #waiters = new Map<string, (result: ProcessResult) => void>();
+  #lookedAt = 0;
+  /** Rows that nobody in here works on any more, though they are not due: they are begun anew. */
+  readonly #dropped = new Set<number>();
+  #isNew = true;
+  #draining = false;
+  readonly #keeper: WorkflowKeeper;
+
+  constructor(tools: DriverTools, lease: Lease, lane: string, definitions: DefinitionSource) {
+    this.#tools = tools;
+    this.lease = lease;
+    this.lane = lane;
+    this.#definitions = definitions;
+    this.#keeper = {
+      hasRoom: () =>
+        this.#functions.size < places.functions && this.#workflows.size < places.workflows && !this.#draining,
+      carryOut: (row, transition) => this.#carryOut(row, transition),
+      begin: (children) => this.#beginAll(children),
+    };
+  }
+
+  get busy(): boolean {
+    return this.steps > 0;
+  }
+
+  get steps(): number {
+    const working = [...this.#workflows.values()].filter((run) => !run.idle).length;
+    return this.#functions.size + this.#starting.size + working;
+  }
+
+  get mustSettle(): boolean {
+    return this.#functions.size > 0;
+  }
+
+  get holdsOn(): boolean {
+    return this.#functions.size > 0 || this.#starting.size > 0 || this.#workflows.size > 0 || this.#waiters.size > 0;
+  }
+
+  get stopped(): AbortSignal {
+    return this.#stop.signal;
+  }
+
+  async step(): Promise<number | undefined> {
+    if (this.#stop.signal.aborted) return undefined;
+    const { store, now } = this.#tools;
+    await this.#takeUpDropped();
+    for (const row of await laneKills(store, this.lane, now())) await this.#kill(row);
+    await this.#startDue();
+    for (const run of [...this.#workflows.values()]) await run.rest();
+    this.#makeRoom();
+    await this.#lookForWaiters();
+    return nextLaneTime(store, this.lane, now());
+  }
+
+  drain(): void {
+    this.#draining = true;
+    const reason = new WherryError('aborted', 'the driver ends');
+    for (const run of this.#workflows.values()) run.stop(reason);
+  }
+
+  abandon(reason: WherryError): void {
+    this.#draining = true;
+    this.#stop.abort(reason);
+    for (const run of this.#workflows.values()) run.stop(reason);
+  }
+
+  async stop(reason: WherryError): Promise<void> {
+    this.abandon(reason);
+    // A function cannot be interrupted: what it gives after this is refused, for the lease is gone by then.
+    await Promise.all(this.#starting.values());
+    await Promise.all([...this.#workflows.values()].map((run) => run.done.catch(() => undefined)));
+  }
+
+  /**
+   * Stores a process, begins it, and waits for its end.
+   * Errors: InputError for its inputs; `aborted` when this driver ends before.
+   * @param parent who calls it
+   */
+  async call(
+    definition: ProcessDefinition,
+    given: unknown,
+    options: CallOptions = {},
+    parent?: ProcessRow,
+  ): Promise<ProcessResult> {
+    const { store, repository, now } = this.#tools;
+    const inputs = await checkInputs(definition, given, repository);
+    const { label = '', description = '' } = options;
+    const module = parent === undefined ? await this.#definitions.moduleOf(definition.name) : parent.module;
+    const uuid = randomUUID();
+    const made = { uuid, definition, label, description, inputs, module, lane: this.lane, begun: true };
+    const ended = this.#endOf(uuid);
+    const row = await fenced(store, this.lease, (transaction) =>
+      insertProcess(transaction, { ...made, parentId: parent?.id ?? null }, now()),
+    );
+    this.#beginAll([{ row, definition }]);
+    return ended;
+  }
+
+  /** What was being worked on when a former driver ended, or failed here, is due again. */
+  async #takeUpDropped(): Promise<void> {
+    if (!this.#isNew && this.#dropped.size === 0) return;
+    const { store, now } = this.#tools;
+    const ids = [...this.#dropped];
+    await fenced(store, this.lease, async (transaction) => {
+      const rows = transaction
+        .updateTable('processes')
+        .set({ due_at: now() })
+        .where('lane', '=', this.lane)
+        .where('ended_at', 'is', null);
+      if (this.#isNew) await rows.where('state', '=', 'running').execute();
+      for (let start = 0; start < ids.length; start += 500) {
+        await rows.where('id', 'in', ids.slice(start, start + 500)).execute();
+      }
+    });
+    this.#isNew = false;
+    for (const id of ids) this.#dropped.delete(id);
+  }
+
+  async #startDue(): Promise<void> {
+    if (this.#draining) return;
+    const { store, now } = this.#tools;
+    const busy = new Set([...this.#functions.keys(), ...this.#starting.keys()]);
+    for (const row of await dueLaneRows(store, this.lane, now(), places.rows, busy)) {
+      const run = this.#workflows.get(row.id);
+      if (run !== undefined) await run.poke(row);
+      else if (this.#starting.size + this.#functions.size < places.functions) this.#start(row);
+    }
+  }
+
+  /** Workflows that wait are rows: those in memory are only a little faster to wake. */
+  #makeRoom(): void {
+    for (const [id, run] of this.#workflows) {
+      if (this.#workflows.size <= places.workflows) return;
+      if (!run.resting) continue;
+      this.#workflows.delete(id);
+      run.stop(new WherryError('aborted', 'it waits'));
+    }
+  }
+
+  #beginAll(children: readonly StoredChild[]): void {
+    for (const { row, definition } of children) this.#begin(row, definition);
+  }
+
+  #start(row: ProcessRow): void {
+    this.#track(this.#starting, row, async () => {
+      const definition = await this.#definitions.of(row);
+      this.#begin(row, definition);
+    });
+  }
+
+  #begin(row: ProcessRow, definition: ProcessDefinition): void {
+    if (definition.kind === 'function') {
+      const carryOutHere = (moved: ProcessRow, transition: Transition) => this.#carryOut(moved, transition);
+      const caller = (parent: ProcessRow) => ({
+        call: (called: ProcessDefinition, inputs: unknown, options?: CallOptions) =>
+          this.call(called, inputs, options, parent),
+      });
+      this.#track(this.#functions, row, () =>
+        runFunction(this.#tools, row, definition as FunctionDefinition, carryOutHere, caller),
+      );
+      return;
+    }
+    this.#track(this.#starting, row, async () => {
+      const run = await WorkflowRun.create(this.#tools, this.#keeper, row, definition as WorkflowDefinition);
+      if (this.#draining) return run.stop(new WherryError('aborted', 'the driver ends'));
+      this.#workflows.set(row.id, run);
+      run.done
+        .catch((error: unknown) => this.#failed(run.row, error))
+        .finally(() => {
+          if (this.#workflows.get(row.id) === run) this.#workflows.delete(row.id);
+          this.#tools.wake();
+        });
+    });
+  }
+
+  #track(place: Map<number, Promise<void>>, row: ProcessRow, work: () => Promise<void>): void {
+    const done = work()
+      .catch((error: unknown) => this.#failed(row, error))
+      .finally(() => {
+        if (place.get(row.id) === done) place.delete(row.id);
+        this.#tools.wake();
+      });
+    place.set(row.id, done);
+  }
+
+  /** What becomes of a process whose work failed in here. Never fails itself. */
+  async #failed(row: ProcessRow, error: unknown): Promise<void> {
+    const code = error instanceof WherryError ? error.code : undefined;
+    if (this.#stop.signal.aborted || code === 'aborted' || code === 'transition-refused') return;
+    try {
+      if (code === 'lease-lost') throw error;
+      if (isStoreTrouble(error)) {
+        this.#dropped.add(row.id);
+        this.#tools.storeTrouble(error);
+      } else if (code === 'workflow-changed') await this.#pause(row, messageOf(error));
+      else await this.#carryOut(row, excepted(error));
+    } catch (next) {
+      if (next instanceof WherryError && next.code === 'transition-refused') return;
+      if (isStoreTrouble(next)) {
+        this.#dropped.add(row.id);
+        this.#tools.storeTrouble(next);
+      } else stopDriving(this.#stop, next);
+    }
+  }
+
+  async #pause(row: ProcessRow, reason: string): Promise<void> {
+    const at = this.#tools.now();
+    await amend(
+      this.#tools.store,
+      row.id,
+      { paused: 1, paused_reason: reason, paused_at: at, due_at: at },
+      { now: at, lease: this.lease, events: [{ type: 'process.paused', data: { reason } }] },
+    );
+  }
+
+  /** First its children, then itself: so nothing that it called is left behind. */
+  async #kill(row: ProcessRow): Promise<void> {
+    const { store, now } = this.#tools;
+    const reason = new WherryError('aborted', 'the process is being killed');
+    this.#workflows.get(row.id)?.stop(reason);
+    this.#workflows.delete(row.id);
+    const children = await livingChildren(store, row.id);
+    for (const child of children) {
+      if (child.kill_requested_at === null)
+        await requestKill(store, child, `process ${row.id}, which called it, is killed`, now());
+    }
+    if (children.length === 0) {
+      await this.#carryOut(row, killed({ row })).catch((error: unknown) => this.#failed(row, error));
+      return;
+    }
+    const waiting = `the ends of ${children.length} processes that it called, which are being killed`;
+    await amend(
+      store,
+      row.id,
+      { waiting_for: waiting, waiting_since: row.waiting_since ?? now(), due_at: now() + lookInterval },
+      { now: now(), lease: this.lease },
+    );
+  }
+
+  async #carryOut(row: MovingRow, transition: Transition): Promise<ProcessRow> {
+    const { store, hooks, now } = this.#tools;
+    const after = await carryOut(store, row, transition, { now: now(), lease: this.lease });
+    const change = { id: row.id, from: stateOf(row), to: stateOf(after), stage: after.stage };
+    callHooks(hooks, change, (error) => process.emitWarning(`a hook of process ${row.id} failed: ${messageOf(error)}`));
+    if (after.ended_at !== null) await this.#announce(after);
+    else if (after.paused !== 0) this.#workflows.get(row.id)?.stop(new WherryError('aborted', 'it is paused'));
+    return after;
+  }
+
+  /** Who waits for it in here need not wait for the next look into the store. */
+  async #announce(row: ProcessRow): Promise<void> {
+    const waiter = this.#waiters.get(row.uuid);
+    const parent = row.parent_id === null ? undefined : this.#workflows.get(row.parent_id);
+    if (waiter === undefined && parent === undefined) return;
+    const result = await this.#resultOf(row);
+    this.#waiters.delete(row.uuid);
+    waiter?.(result);
+    parent?.childEnded(row.uuid, result);
+  }
+
+  async #resultOf(row: ProcessRow): Promise<ProcessResult> {
+    const { store, repository } = this.#tools;
+    return resultOf(row, await namedData(store, (sha256) => repository.locate(sha256), row.id, 'outputs'));
+  }
+
+  async #endOf(uuid: string): Promise<ProcessResult> {
+    const ended = new Promise<ProcessResult>((resolve) => this.#waiters.set(uuid, resolve));
+    const stopped = new Promise<never>((_, reject) => {
+      const abort = () => reject(this.#stop.signal.reason as Error);
+      if (this.#stop.signal.aborted) abort();
+      else this.#stop.signal.addEventListener('abort', abort, { once: true });
+    });
+    stopped.catch(() => undefined);
+    return Promise.race([ended, stopped]);
+  }
+
+  /** Others may have ended what is waited for: by force, or on a computer that somebody else drives. */
+  async #lookForWaiters(): Promise<void> {
+    const { store, now } = this.#tools;
+    if (this.#waiters.size === 0 || now() - this.#lookedAt < lookInterval) return;
+    this.#lookedAt = now();
+    const uuids = [...this.#waiters.keys()];
+    for (let start = 0; start < uuids.length; start += 500, await nextTurn()) {
+      const rows = await store
+        .selectFrom('processes')
+        .selectAll()
+        .where('uuid', 'in', uuids.slice(start, start + 500))
+        .where('ended_at', 'is not', null)
+        .execute();
+      for (const row of rows) {
+        const waiter = this.#waiters.get(row.uuid);
+        if (waiter === undefined) continue;
+        this.#waiters.delete(row.uuid);
+        waiter(await this.#resultOf(row));
+      }
+    }
+  }
+}

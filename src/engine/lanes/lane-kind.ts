@@ -1,0 +1,53 @@
+import type { Lease } from '../../store/leases.js';
+import type { DriverTools } from '../driver-tools.js';
+import type { WorkKind } from '../work-kind.js';
+import type { DefinitionSource } from './definition-source.js';
+import { laneLease } from './lane.js';
+import { LaneDriver } from './lane-driver.js';
+import { lanesWithWork } from './lane-work.js';
+
+/** The lanes that a program drives: those that all workers share, or one of its own. */
+export class LaneWork implements WorkKind {
+  readonly keeps = true;
+  readonly #tools: DriverTools;
+  readonly #lanes: ReadonlyMap<string, string>;
+  readonly #definitions: DefinitionSource;
+  /** Those that are held, whether there is work or not. */
+  readonly #always: readonly string[];
+
+  /** @param always lanes that are taken although nothing stands in them yet */
+  constructor(
+    tools: DriverTools,
+    lanes: readonly string[],
+    definitions: DefinitionSource,
+    options: { readonly always: boolean },
+  ) {
+    this.#tools = tools;
+    this.#lanes = new Map(lanes.map((lane) => [laneLease(lane), lane]));
+    this.#definitions = definitions;
+    this.#always = options.always ? [...this.#lanes.keys()] : [];
+  }
+
+  async withWork(): Promise<readonly string[]> {
+    if (this.#always.length > 0) return this.#always;
+    const { store, now } = this.#tools;
+    return (await lanesWithWork(store, now())).map(laneLease).filter((name) => this.#lanes.has(name));
+  }
+
+  total(): number {
+    return this.#lanes.size;
+  }
+
+  mayTake(name: string): boolean {
+    return this.#lanes.has(name);
+  }
+
+  async driverFor(lease: Lease): Promise<LaneDriver | undefined> {
+    const lane = this.#lanes.get(lease.name);
+    return lane === undefined ? undefined : new LaneDriver(this.#tools, lease, lane, this.#definitions);
+  }
+
+  async failed(_name: string, error: unknown): Promise<void> {
+    throw error;
+  }
+}

@@ -1,0 +1,196 @@
+import { randomUUID } from 'node:crypto';
+import { messageOf, WherryError } from '../../errors.js';
+import { insertProcess, linkLeaves, type NewProcess, runStage } from '../../process/create.js';
+import type { ProcessDefinition } from '../../process/definition.js';
+import { exitCode } from '../../process/exit-code-template.js';
+import { type ExitCode, standardExit, success } from '../../process/exit-codes.js';
+import { checkInputs, checkOutput, checkOutputs, type Leaf } from '../../process/inputs.js';
+import type { Transition } from '../../process/transition.js';
+import type { StoreTransaction } from '../../store/store.js';
+import type { ProcessRow } from '../../store/tables.js';
+import type { CallRequest, ContextHost } from '../../workflow/context.js';
+import type { Batch, ExecutionHost, FunctionEnd } from '../../workflow/execution.js';
+import type { DriverTools } from '../driver-tools.js';
+
+/** What became of a call that is ready to be stored. */
+export type PreparedCall =
+  | {
+      readonly type: 'process';
+      readonly child: Omit<NewProcess, 'parentId' | 'lane' | 'module' | 'begun'>;
+      readonly definition: ProcessDefinition;
+    }
+  | { readonly type: 'output'; readonly leaves: readonly Leaf[] };
+
+/** A child that was stored. */
+export interface StoredChild {
+  readonly row: ProcessRow;
+  readonly definition: ProcessDefinition;
+}
+
+/** What a workflow needs of the driver of its lane. */
+export interface WorkflowKeeper {
+  /** May a child be begun as soon as it is stored? */
+  readonly hasRoom: () => boolean;
+  /** Carries out a transition of the workflow. */
+  readonly carryOut: (row: ProcessRow, transition: Transition) => Promise<ProcessRow>;
+  /** Children were stored that are begun now. */
+  readonly begin: (children: readonly StoredChild[]) => void;
+}
+
+/** Stores what one workflow does, and makes its children. */
+export class WorkflowHost implements ExecutionHost<PreparedCall>, ContextHost<PreparedCall> {
+  readonly #tools: DriverTools;
+  readonly #definition: ProcessDefinition;
+  readonly #keeper: WorkflowKeeper;
+  /** As it was written last. */
+  row: ProcessRow;
+  /** How many of the ends that woke it have been heard of. */
+  heard: number;
+  /** Outputs that its function gave before its end, in this and in former lives. */
+  emitted: ReadonlyMap<string, unknown> = new Map();
+
+  constructor(tools: DriverTools, row: ProcessRow, definition: ProcessDefinition, keeper: WorkflowKeeper) {
+    this.#tools = tools;
+    this.row = row;
+    this.heard = row.wakes;
+    this.#definition = definition;
+    this.#keeper = keeper;
+  }
+
+  get now(): () => number {
+    return this.#tools.now;
+  }
+
+  get random(): () => number {
+    return this.#tools.random;
+  }
+
+  readonly uuid = (): string => randomUUID();
+
+  async prepare(request: CallRequest): Promise<PreparedCall> {
+    const { repository } = this.#tools;
+    if (request.type === 'output') {
+      return { type: 'output', leaves: await checkOutput(this.#definition, request.label, request.value, repository) };
+    }
+    const { uuid, definition, options } = request;
+    const inputs = await checkInputs(definition, request.inputs, repository);
+    const { label = '', description = '' } = options;
+    return { type: 'process', definition, child: { uuid, definition, label, description, inputs } };
+  }
+
+  async commit(batch: Batch<PreparedCall>): Promise<void> {
+    const end = batch.end === undefined ? undefined : await this.#endOf(batch.end);
+    const children: StoredChild[] = [];
+    const at = this.#tools.now();
+    const transition: Transition = {
+      ...(end?.transition ?? { to: 'running', stage: runStage, dueAt: null }),
+      events: batch.records.flatMap((record) =>
+        record.type === 'report'
+          ? [{ type: 'process.report' as const, data: { level: 'info' as const, message: record.message } }]
+          : [],
+      ),
+      also: async (transaction) => {
+        // A transaction that is tried again begins anew.
+        children.length = 0;
+        await this.#writeRecords(transaction, batch);
+        for (const call of batch.prepared) {
+          if (call.type === 'output') await linkLeaves(transaction, this.row.id, 'output', call.leaves, at);
+          else children.push(await this.#insertChild(transaction, call, at));
+        }
+        if (end === undefined) await lookAgainIfWoken(transaction, this.row.id, this.heard, at);
+        else await linkLeaves(transaction, this.row.id, 'output', end.leaves, at);
+      },
+    };
+    this.row = await this.#keeper.carryOut(this.row, transition);
+    this.#keeper.begin(children.filter(({ row }) => row.state === 'running'));
+  }
+
+  async #insertChild(
+    transaction: StoreTransaction,
+    { child, definition }: Extract<PreparedCall, { type: 'process' }>,
+    at: number,
+  ): Promise<StoredChild> {
+    const { id, lane, module } = this.row;
+    if (lane === null) throw new WherryError('internal', `workflow ${id} stands in no lane`);
+    const place = { parentId: id, lane, module, begun: this.#keeper.hasRoom() };
+    return { row: await insertProcess(transaction, { ...child, ...place }, at), definition };
+  }
+
+  async #writeRecords(transaction: StoreTransaction, { position, records }: Batch<PreparedCall>): Promise<void> {
+    const rows = records.map((record, index) => ({
+      process_id: this.row.id,
+      position: position + index,
+      type: record.type,
+      content: JSON.stringify(record),
+    }));
+    for (let start = 0; start < rows.length; start += 500) {
+      await transaction
+        .insertInto('records')
+        .values(rows.slice(start, start + 500))
+        .execute();
+    }
+  }
+
+  async #endOf(end: FunctionEnd): Promise<{ readonly transition: Transition; readonly leaves: readonly Leaf[] }> {
+    if (end.kind === 'threw') {
+      if (end.error instanceof WherryError && end.error.code === 'workflow-changed') throw end.error;
+      return { transition: excepted(end.error), leaves: [] };
+    }
+    try {
+      if (end.kind === 'exited') {
+        const exit = exitCode(this.#definition, end.label, end.parameters);
+        return { transition: { to: 'finished', exit }, leaves: [] };
+      }
+      const given = withEmitted(end.value, this.emitted);
+      const { leaves, problems } = await checkOutputs(this.#definition, given, this.#tools.repository);
+      const exit: ExitCode = problems.length === 0 ? success : standardExit('INVALID_OUTPUT', problems.join('; '));
+      return { transition: { to: 'finished', exit }, leaves: leaves.filter(({ label }) => !this.#isEmitted(label)) };
+    } catch (error) {
+      return { transition: excepted(error), leaves: [] };
+    }
+  }
+
+  #isEmitted(label: string): boolean {
+    return [...this.emitted.keys()].some((emitted) => label === emitted || label.startsWith(`${emitted}.`));
+  }
+}
+
+/** Code of a user failed: the process is excepted with its words. */
+export function excepted(error: unknown): Transition {
+  const stack = error instanceof Error ? error.stack : undefined;
+  const { code, hint } = error instanceof WherryError ? error : { code: 'computation-failed', hint: undefined };
+  return { to: 'excepted', exception: { code, message: messageOf(error), hint, stack } };
+}
+
+/** One that something ended for, which it has not heard of, is due again at once. */
+export async function lookAgainIfWoken(
+  transaction: StoreTransaction,
+  id: number,
+  heard: number,
+  now: number,
+): Promise<void> {
+  await transaction
+    .updateTable('processes')
+    .set({ due_at: now })
+    .where('id', '=', id)
+    .where('wakes', '!=', heard)
+    .execute();
+}
+
+/** What a function returned, with what it gave before, under their dotted labels. */
+function withEmitted(returned: unknown, emitted: ReadonlyMap<string, unknown>): unknown {
+  if (emitted.size === 0) return returned;
+  const given: Record<string, unknown> = { ...(returned as object | undefined) };
+  for (const [label, value] of emitted) {
+    const names = label.split('.');
+    const last = names.pop() ?? label;
+    let place = given;
+    for (const name of names) {
+      const inner = { ...(place[name] as object | undefined) } as Record<string, unknown>;
+      place[name] = inner;
+      place = inner;
+    }
+    place[last] = value;
+  }
+  return given;
+}

@@ -1,0 +1,161 @@
+import { WherryError } from '../../errors.js';
+import { runStage } from '../../process/create.js';
+import { assembleInputs } from '../../process/inputs.js';
+import { runInProcess } from '../../process/process-stack.js';
+import type { ProcessRow } from '../../store/tables.js';
+import { type Caller, withCaller } from '../../workflow/caller.js';
+import { WorkflowContext } from '../../workflow/context.js';
+import type { WorkflowDefinition } from '../../workflow/define-workflow.js';
+import { Execution } from '../../workflow/execution.js';
+import type { WorkflowRecord } from '../../workflow/record.js';
+import type { ProcessResult } from '../../workflow/result.js';
+import type { DriverTools } from '../driver-tools.js';
+import { namedData, resultsOfChildren } from './results.js';
+import { lookAgainIfWoken, type PreparedCall, WorkflowHost, type WorkflowKeeper } from './workflow-host.js';
+
+/** Milliseconds that a workflow has done nothing before it is written down that it waits. */
+const restsAfter = 100;
+
+/** One workflow in memory: its function, as far as it has come. */
+export class WorkflowRun {
+  readonly #tools: DriverTools;
+  readonly #keeper: WorkflowKeeper;
+  readonly #host: WorkflowHost;
+  readonly #execution: Execution<PreparedCall>;
+  /** Since when it has been found idle. */
+  #idleSince: number | undefined;
+  /** Its row is due, and has been looked at. */
+  #poked = false;
+  /** Its end, or why it ended before: see `Execution.run`. */
+  readonly done: Promise<void>;
+
+  private constructor(
+    tools: DriverTools,
+    keeper: WorkflowKeeper,
+    host: WorkflowHost,
+    execution: Execution<PreparedCall>,
+    work: () => Promise<unknown>,
+  ) {
+    this.#tools = tools;
+    this.#keeper = keeper;
+    this.#host = host;
+    this.#execution = execution;
+    this.done = execution.run(work);
+  }
+
+  /** Begins a workflow, or goes on with it from its record. */
+  static async create(
+    tools: DriverTools,
+    keeper: WorkflowKeeper,
+    begun: ProcessRow,
+    definition: WorkflowDefinition,
+  ): Promise<WorkflowRun> {
+    const { store, repository } = tools;
+    const locate = (sha256: string) => repository.locate(sha256);
+    const stored = await store
+      .selectFrom('records')
+      .select('content')
+      .where('process_id', '=', begun.id)
+      .orderBy('position')
+      .execute();
+    const records = stored.map(({ content }) => JSON.parse(content) as WorkflowRecord);
+    // Read before its children: what ends afterwards wakes it again.
+    const row =
+      begun.state === 'running' ? begun : await keeper.carryOut(begun, { to: 'running', stage: runStage, dueAt: null });
+    const results =
+      records.length === 0 ? new Map<string, ProcessResult>() : await resultsOfChildren(store, locate, row.id);
+    const { values, data } = assembleInputs(definition, await namedData(store, locate, row.id, 'inputs'));
+    if (row.version !== definition.version) {
+      throw new WherryError(
+        'workflow-changed',
+        `process ${row.id} was begun with version ${row.version} of ${row.name}, which now has version ${definition.version}`,
+        { hint: 'put the former definition back and play the process, or kill it and submit it anew' },
+      );
+    }
+    const host = new WorkflowHost(tools, row, definition, keeper);
+    const execution = new Execution<PreparedCall>(host, records, results);
+    const context = new WorkflowContext(execution as Execution<unknown>, host);
+    host.emitted = context.emitted;
+    const inputs = definition.takesData === true ? data : values;
+    const caller: Caller = {
+      call: (called, given, options) =>
+        context.submit(called, given as never, options).result() as Promise<ProcessResult>,
+    };
+    const reference = { id: row.id, uuid: row.uuid, name: row.name };
+    const work = () =>
+      runInProcess(reference, () => withCaller(caller, () => definition.run(context as never, inputs as never)));
+    return new WorkflowRun(tools, keeper, host, execution, work);
+  }
+
+  get row(): ProcessRow {
+    return this.#host.row;
+  }
+
+  /** Does it wait for nothing but its children and the time? */
+  get idle(): boolean {
+    return this.#execution.idle;
+  }
+
+  /** Is it idle, and is that written down? */
+  get resting(): boolean {
+    return this.idle && this.row.state === 'waiting' && !this.#poked;
+  }
+
+  stop(reason: WherryError): void {
+    this.#execution.stop(reason);
+  }
+
+  /** A child has ended; its end has woken the row as well. */
+  childEnded(uuid: string, result: ProcessResult): void {
+    this.#host.heard += 1;
+    this.#execution.ended(uuid, result);
+  }
+
+  /** Its row is due: what has happened is looked for. @param row as it is now */
+  async poke(row: ProcessRow): Promise<void> {
+    const { store, repository } = this.#tools;
+    this.#host.heard = row.wakes;
+    this.#poked = true;
+    const locate = (sha256: string) => repository.locate(sha256);
+    for (const [uuid, result] of await resultsOfChildren(store, locate, row.id, this.#execution.awaited)) {
+      this.#execution.ended(uuid, result);
+    }
+    this.#execution.wake();
+  }
+
+  /** Writes down that it waits, once it has done so for a while. */
+  async rest(): Promise<void> {
+    const { now } = this.#tools;
+    const at = now();
+    if (!this.idle) this.#idleSince = undefined;
+    else this.#idleSince ??= at;
+    const isNew = this.row.state === 'running' || this.#poked;
+    if (this.#idleSince === undefined || at - this.#idleSince < restsAfter || !isNew) return;
+    const waitingFor = this.#waitingFor();
+    if (waitingFor === undefined) return;
+    this.#poked = false;
+    const since = this.row.state === 'waiting' ? this.row.waiting_since : at;
+    this.#host.row = await this.#keeper.carryOut(this.row, {
+      to: 'waiting',
+      stage: runStage,
+      dueAt: this.#execution.wakesAt ?? null,
+      changes: { waiting_for: waitingFor, waiting_since: since },
+      also: (transaction) => lookAgainIfWoken(transaction, this.row.id, this.#host.heard, at),
+    });
+  }
+
+  /** In words; undefined where it waits for something of its own that nobody knows. */
+  #waitingFor(): string | undefined {
+    const children = this.#execution.awaited.length;
+    const wakesAt = this.#execution.wakesAt;
+    const parts = [
+      ...(children === 0
+        ? []
+        : [
+            children === 1 ? 'the end of a process that it called' : `the ends of ${children} processes that it called`,
+          ]),
+      ...(wakesAt === undefined ? [] : [`the time to be ${new Date(wakesAt).toISOString()}`]),
+    ];
+    return parts.length === 0 ? undefined : parts.join(', or ');
+  }
+}

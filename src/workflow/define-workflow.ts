@@ -1,0 +1,51 @@
+import type { z } from 'zod';
+import { type ExitCodeTemplates, type ProcessDefinition, type ProcessSpec, register } from '../process/definition.js';
+import type { GivenOutputsOf, SeenInputsOf } from '../process/inputs.js';
+import type { WorkflowContext } from './context.js';
+
+/** A workflow as its author writes it. */
+export interface WorkflowSpec<Inputs extends z.ZodObject, Outputs extends z.ZodObject, Codes extends ExitCodeTemplates>
+  extends ProcessSpec<Inputs, Outputs, Codes> {
+  /** An ordinary async function. It is made durable by what it does through its context. */
+  run(
+    context: WorkflowContext<Codes>,
+    inputs: SeenInputsOf<{ readonly inputs: Inputs }>,
+  ): Promise<GivenOutputsOf<{ readonly outputs: Outputs }>>;
+}
+
+/** A workflow that can be run, submitted, and called by others. */
+export interface WorkflowDefinition<
+  Inputs extends z.ZodObject = z.ZodObject,
+  Outputs extends z.ZodObject = z.ZodObject,
+  Codes extends ExitCodeTemplates = ExitCodeTemplates,
+> extends ProcessDefinition<Inputs, Outputs, Codes> {
+  readonly kind: 'workflow';
+  /** @param inputs plain values, or the data itself where `takesData` */
+  readonly run: (context: WorkflowContext<Codes>, inputs: never) => Promise<unknown>;
+  /** It is given the stored data instead of plain values. */
+  readonly takesData?: boolean;
+}
+
+/**
+ * Defines a workflow: an ordinary async function that survives every restart.
+ * Errors: `bad-definition` for a name that cannot be one, or that is taken.
+ *
+ * @example
+ * export const Chain = defineWorkflow({
+ *   name: 'arithmetic.chain',
+ *   inputs: z.object({ n: z.number() }),
+ *   outputs: z.object({ total: z.number() }),
+ *   async run(ctx, { n }) {
+ *     let total = 0;
+ *     for (let i = 0; i < n; i++) total = (await ctx.run(Add, { x: total, y: i })).sum;
+ *     return { total };
+ *   },
+ * });
+ */
+export function defineWorkflow<
+  Inputs extends z.ZodObject,
+  Outputs extends z.ZodObject,
+  const Codes extends ExitCodeTemplates = Record<never, never>,
+>(spec: WorkflowSpec<Inputs, Outputs, Codes>): WorkflowDefinition<Inputs, Outputs, Codes> {
+  return register({ version: 1, ...spec, kind: 'workflow' } as WorkflowDefinition<Inputs, Outputs, Codes>);
+}

@@ -1,0 +1,388 @@
+import { setTimeout as delay, setImmediate as nextTurn } from 'node:timers/promises';
+import { InputError, messageOf, WherryError } from '../errors.js';
+import {
+  type AnswerRecord,
+  type CallRecord,
+  describeCall,
+  isAnswer,
+  isSameCall,
+  type RecordedError,
+  type WorkflowRecord,
+} from './record.js';
+import type { ProcessResult } from './result.js';
+
+/** How the function of a workflow ended. */
+export type FunctionEnd =
+  | { readonly kind: 'returned'; readonly value: unknown }
+  | { readonly kind: 'exited'; readonly label: string; readonly parameters: Readonly<Record<string, string | number>> }
+  | { readonly kind: 'threw'; readonly error: unknown };
+
+/** What is written down together: the next records, and what comes with them. `Prepared` is what the host made of calls. */
+export interface Batch<Prepared> {
+  /** Of the first record. */
+  readonly position: number;
+  readonly records: readonly WorkflowRecord[];
+  readonly prepared: readonly Prepared[];
+  readonly end: FunctionEnd | undefined;
+}
+
+/** Who stores what a workflow does, and runs its children. */
+export interface ExecutionHost<Prepared> {
+  readonly now: () => number;
+  /** Stores a batch, all or nothing. When it fails the execution stops: another may go on from the record. */
+  commit(batch: Batch<Prepared>): Promise<void>;
+}
+
+/** A call that has been made and has no answer yet. */
+interface OpenCall {
+  readonly record: CallRecord;
+  readonly answer: (answer: AnswerRecord) => void;
+  /** Does what the call asks for; its answer comes by `tell`. */
+  readonly begin?: Begin | undefined;
+}
+
+/** An answer whose call is known. */
+export type Telling =
+  | { readonly type: 'ended' | 'woken' }
+  | { readonly type: 'done'; readonly value: unknown }
+  | { readonly type: 'failed'; readonly error: RecordedError };
+
+/** A record that is not stored yet, with what has to be made ready before it can be. */
+interface Pending<Prepared> {
+  record: WorkflowRecord;
+  readonly ready: Promise<Prepared | undefined> | undefined;
+  prepared?: Prepared;
+}
+
+/** Does what a call asks for, and tells its answer. */
+export type Begin = (tell: (answer: Telling) => void) => void;
+
+/** Milliseconds that a replayed function may take, outside of its context, before it makes the next recorded call. */
+const replayPatience = 10_000;
+
+/**
+ * Runs the function of one workflow. What it asks its context for is recorded; started again with that record, the
+ * function gets the same answers in the same order, and so comes to where it was. New calls then go to the host.
+ */
+export class Execution<Prepared> {
+  readonly #host: ExecutionHost<Prepared>;
+  readonly #records: WorkflowRecord[];
+  /** How many of the records were there at the beginning: those are replayed. */
+  readonly #stored: number;
+  /** The next stored record that could be a call of the function. */
+  #next = 0;
+  #live = false;
+  readonly #open = new Map<number, OpenCall>();
+  readonly #told: AnswerRecord[] = [];
+  readonly #pending: Pending<Prepared>[] = [];
+  #committed: number;
+  #telling = false;
+  #committing = false;
+  #end: FunctionEnd | undefined;
+  #running = 0;
+  readonly #children = new Map<string, { readonly call: number; result: ProcessResult | undefined }>();
+  readonly #sleeps = new Map<number, number>();
+  readonly #stop = new AbortController();
+  readonly #settled: Promise<void>;
+  #settle: (error?: unknown) => void = () => undefined;
+
+  /** @param results how those of its children ended that have ended, by uuid */
+  constructor(
+    host: ExecutionHost<Prepared>,
+    records: readonly WorkflowRecord[],
+    results: ReadonlyMap<string, ProcessResult>,
+  ) {
+    this.#host = host;
+    this.#records = [...records];
+    this.#stored = records.length;
+    this.#committed = records.length;
+    for (const [position, record] of records.entries()) {
+      if (record.type !== 'process' || record.child === null) continue;
+      this.#children.set(record.child, { call: position, result: results.get(record.child) });
+    }
+    this.#settled = new Promise((resolve, reject) => {
+      this.#settle = (error) => (error === undefined ? resolve() : reject(error as Error));
+    });
+    this.#settled.catch(() => undefined);
+  }
+
+  /** Aborted when somebody stops it: code of the user that takes long may end early. */
+  get signal(): AbortSignal {
+    return this.#stop.signal;
+  }
+
+  get now(): number {
+    return this.#host.now();
+  }
+
+  /** Does it wait for nothing but its children and the time? */
+  get idle(): boolean {
+    return this.#live && this.#running === 0 && !this.#telling && !this.#committing && this.#pending.length === 0;
+  }
+
+  /** Children that it waits for. */
+  get awaited(): readonly string[] {
+    return [...this.#children].filter(([, { call }]) => this.#open.has(call)).map(([uuid]) => uuid);
+  }
+
+  /** When its next sleep is over, in milliseconds since the epoch. */
+  get wakesAt(): number | undefined {
+    return this.#sleeps.size === 0 ? undefined : Math.min(...this.#sleeps.values());
+  }
+
+  /**
+   * Runs the function to its end, which is committed then, or until it is stopped.
+   * Errors: `workflow-changed`; `aborted` when it was stopped; those of `commit`.
+   */
+  async run(work: () => Promise<unknown>): Promise<void> {
+    void endOf(work).then((end) => {
+      this.#end = end;
+      this.#flush();
+    });
+    this.#replay().catch((error: unknown) => this.#fail(error));
+    return this.#settled;
+  }
+
+  /** Lets go of it: nothing is committed any more, and whatever the function does is of no consequence. */
+  stop(reason: WherryError): void {
+    this.#fail(reason);
+  }
+
+  /** A child has ended. Told twice, it is heard once. */
+  ended(uuid: string, result: ProcessResult): void {
+    const child = this.#children.get(uuid);
+    if (child === undefined || child.result !== undefined) return;
+    child.result = result;
+    if (this.#live) this.#tell({ type: 'ended', call: child.call });
+  }
+
+  /** Time has passed. */
+  wake(): void {
+    const now = this.now;
+    for (const [call, until] of [...this.#sleeps]) {
+      if (until > now) continue;
+      this.#sleeps.delete(call);
+      this.#tell({ type: 'woken', call });
+    }
+  }
+
+  /** How a child ended whose end has been told. */
+  resultOf(uuid: string): ProcessResult {
+    const result = this.#children.get(uuid)?.result;
+    if (result === undefined) throw new WherryError('internal', `the end of process ${uuid} is not known`);
+    return result;
+  }
+
+  /**
+   * Makes a call.
+   * @param record what is asked for; where it was asked for before, the stored one is given back instead
+   * @param answer is called with the answer, once; none comes for calls that need none
+   * @param ready what the host needs to carry the call out; when it fails with an InputError, the call is refused
+   */
+  call(
+    record: CallRecord,
+    options: {
+      readonly answer?: (answer: AnswerRecord) => void;
+      readonly begin?: Begin | undefined;
+      readonly ready?: () => Promise<Prepared>;
+    } = {},
+  ): CallRecord {
+    this.#stop.signal.throwIfAborted();
+    const position = this.#nextStoredCall();
+    const { answer, begin, ready } = options;
+    if (position === undefined) {
+      const made = this.#records.push(record) - 1;
+      if (answer !== undefined) this.#expect(made, { record, answer, begin });
+      this.#pending.push({ record, ready: ready === undefined ? undefined : this.#prepare(made, ready) });
+      if (this.#live) {
+        this.#begin(made);
+        this.#flush();
+      }
+      return record;
+    }
+    const stored = this.#records[position] as CallRecord;
+    if (!isSameCall(stored, record)) throw this.#changed(position, `makes ${describeCall(record)}`);
+    this.#next = position + 1;
+    if (answer !== undefined) this.#expect(position, { record: stored, answer, begin });
+    return stored;
+  }
+
+  #expect(position: number, call: OpenCall): void {
+    this.#open.set(position, call);
+    if (call.record.type === 'process' && call.record.child !== null && !this.#children.has(call.record.child)) {
+      this.#children.set(call.record.child, { call: position, result: undefined });
+    }
+  }
+
+  /** The position of the next stored call that the function has not made yet. */
+  #nextStoredCall(): number | undefined {
+    for (; this.#next < this.#stored; this.#next++) {
+      const record = this.#records[this.#next];
+      if (record !== undefined && !isAnswer(record)) return this.#next;
+    }
+    return undefined;
+  }
+
+  async #replay(): Promise<void> {
+    for (let position = 0; position < this.#stored; position++) {
+      const record = this.#records[position];
+      if (record === undefined || !isAnswer(record)) continue;
+      await this.#untilCalled(position);
+      if (this.#stop.signal.aborted) return;
+      this.#answer(record);
+      // Whatever follows from the answer at once comes before the next answer, as it did the first time.
+      await nextTurn();
+    }
+    await this.#untilCalled(this.#stored);
+    if (this.#stop.signal.aborted) return;
+    this.#live = true;
+    for (const position of [...this.#open.keys()]) this.#begin(position);
+    this.#flush();
+  }
+
+  /** Waits until the function has made every call that stands before a position. */
+  async #untilCalled(position: number): Promise<void> {
+    const isMissing = () => (this.#nextStoredCall() ?? position) < position && !this.#stop.signal.aborted;
+    // A turn is enough for what the function does by itself.
+    for (let turn = 0; turn < 10 && isMissing(); turn++) await nextTurn();
+    for (const end = performance.now() + replayPatience; isMissing(); await delay(5)) {
+      const where = this.#nextStoredCall() ?? 0;
+      if (this.#end?.kind === 'threw' && isWorkflowChanged(this.#end.error)) throw this.#end.error;
+      if (this.#end !== undefined) throw this.#changed(where, 'ends');
+      if (performance.now() > end) throw this.#changed(where, 'does nothing');
+    }
+  }
+
+  #changed(position: number, instead: string): WherryError {
+    const record = this.#records[position];
+    const stands = record === undefined || isAnswer(record) ? 'something else' : describeCall(record);
+    return new WherryError(
+      'workflow-changed',
+      `where its record has ${stands} (number ${position + 1}), the workflow now ${instead}`,
+      { hint: 'put the former definition back and play the process, or kill it and submit it anew' },
+    );
+  }
+
+  #begin(position: number): void {
+    const call = this.#open.get(position);
+    if (call === undefined) return;
+    const { record } = call;
+    if (record.type === 'process') {
+      const uuid = record.child;
+      if (uuid !== null && this.#children.get(uuid)?.result !== undefined)
+        this.#tell({ type: 'ended', call: position });
+    } else if (record.type === 'sleep') {
+      this.#sleeps.set(position, record.until);
+      this.wake();
+    } else if (call.begin !== undefined) {
+      this.#running++;
+      call.begin((answer) => {
+        this.#running--;
+        this.#tell({ ...answer, call: position });
+      });
+    }
+  }
+
+  async #prepare(position: number, ready: () => Promise<Prepared>): Promise<Prepared | undefined> {
+    try {
+      return await ready();
+    } catch (error) {
+      if (!(error instanceof InputError)) throw error;
+      const record = this.#records[position];
+      if (record?.type !== 'process') throw error;
+      const refused: CallRecord = { ...record, child: null };
+      this.#records[position] = refused;
+      if (record.child !== null) this.#children.delete(record.child);
+      this.#told.push({ type: 'failed', call: position, error: { code: error.code, message: error.message } });
+      return undefined;
+    }
+  }
+
+  #tell(answer: AnswerRecord): void {
+    this.#told.push(answer);
+    this.#flush();
+  }
+
+  #answer(answer: AnswerRecord): void {
+    const call = this.#open.get(answer.call);
+    this.#open.delete(answer.call);
+    call?.answer(answer);
+  }
+
+  /** Tells what there is to tell, one after another, then commits what has come of it, until nothing is left. */
+  #flush(): void {
+    if (!this.#live || this.#committing || this.#stop.signal.aborted) return;
+    this.#committing = true;
+    this.#tellAndCommit()
+      .catch((error: unknown) => this.#fail(error))
+      .finally(() => {
+        this.#committing = false;
+      });
+  }
+
+  async #tellAndCommit(): Promise<void> {
+    // Calls that are made in one go are stored in one go.
+    await nextTurn();
+    while (!this.#stop.signal.aborted) {
+      for (let answer = this.#told.shift(); answer !== undefined; answer = this.#told.shift()) {
+        this.#records.push(answer);
+        this.#pending.push({ record: answer, ready: undefined });
+        this.#answer(answer);
+        await nextTurn();
+      }
+      const end = this.#end;
+      const isWorthCommitting = end !== undefined || this.#pending.some(({ record }) => !isAnswer(record));
+      if (!isWorthCommitting) return;
+      await this.#commit(end);
+      if (end !== undefined) return this.#settle();
+    }
+  }
+
+  async #commit(end: FunctionEnd | undefined): Promise<void> {
+    const entries = this.#pending.splice(0);
+    const position = this.#committed;
+    const prepared: Prepared[] = [];
+    for (const { ready } of entries) {
+      const one = await ready;
+      if (one !== undefined) prepared.push(one);
+    }
+    if (this.#stop.signal.aborted) return;
+    // What was refused while it was prepared stands otherwise in the record.
+    const records = entries.map((_, index) => this.#records[position + index] as WorkflowRecord);
+    this.#committed += records.length;
+    await this.#host.commit({ position, records, prepared, end });
+  }
+
+  #fail(error: unknown): void {
+    if (this.#stop.signal.aborted) return;
+    this.#stop.abort(
+      error instanceof WherryError ? error : new WherryError('internal', messageOf(error), { cause: error }),
+    );
+    this.#settle(error);
+  }
+}
+
+async function endOf(work: () => Promise<unknown>): Promise<FunctionEnd> {
+  try {
+    return { kind: 'returned', value: await work() };
+  } catch (error) {
+    if (error instanceof ExitSignal) return { kind: 'exited', label: error.label, parameters: error.parameters };
+    return { kind: 'threw', error };
+  }
+}
+
+function isWorkflowChanged(error: unknown): boolean {
+  return error instanceof WherryError && error.code === 'workflow-changed';
+}
+
+/** Thrown by `exit`, to leave the function of a workflow from wherever it is. */
+export class ExitSignal extends Error {
+  readonly label: string;
+  readonly parameters: Readonly<Record<string, string | number>>;
+
+  constructor(label: string, parameters: Readonly<Record<string, string | number>>) {
+    super(`the workflow exits with ${label}`);
+    this.label = label;
+    this.parameters = parameters;
+  }
+}

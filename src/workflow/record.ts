@@ -1,0 +1,102 @@
+import { createHash } from 'node:crypto';
+import { Data, LocalFile } from '../process/data.js';
+import { canonicalJson } from '../store/data.js';
+
+/** Why something that a workflow asked for failed: enough to fail in the same way again. */
+export interface RecordedError {
+  readonly code: string;
+  readonly message: string;
+}
+
+/**
+ * What a workflow asked for: the *calls*. They are numbered in the order in which they were made, which is the same
+ * each time that the workflow is replayed.
+ */
+export type CallRecord =
+  | {
+      readonly type: 'process';
+      readonly name: string;
+      /** Of its inputs as they were given. */
+      readonly fingerprint: string;
+      /** uuid; null where the inputs were refused. */
+      readonly child: string | null;
+    }
+  | { readonly type: 'step'; readonly name: string }
+  /** Milliseconds since the epoch. */
+  | { readonly type: 'sleep'; readonly until: number }
+  | { readonly type: 'report'; readonly message: string }
+  | { readonly type: 'value'; readonly of: 'now' | 'random' | 'uuid'; readonly value: number | string }
+  | { readonly type: 'output'; readonly label: string; readonly fingerprint: string };
+
+/** What a workflow was told, and in which order among its calls: the *answers*. */
+export type AnswerRecord =
+  /** A child has ended; how stands in its own row. */
+  | { readonly type: 'ended'; readonly call: number }
+  | { readonly type: 'woken'; readonly call: number }
+  | { readonly type: 'done'; readonly call: number; readonly value: unknown }
+  | { readonly type: 'failed'; readonly call: number; readonly error: RecordedError };
+
+export type WorkflowRecord = CallRecord | AnswerRecord;
+
+export function isAnswer(record: WorkflowRecord): record is AnswerRecord {
+  return 'call' in record;
+}
+
+/** A call in words, for messages. */
+export function describeCall(record: CallRecord): string {
+  switch (record.type) {
+    case 'process':
+      return `a call of ${record.name}`;
+    case 'step':
+      return `the step ${JSON.stringify(record.name)}`;
+    case 'sleep':
+      return 'a sleep';
+    case 'report':
+      return `the report ${JSON.stringify(record.message.slice(0, 60))}`;
+    case 'value':
+      return `a question for ${{ now: 'the time', random: 'a random number', uuid: 'a new uuid' }[record.of]}`;
+    case 'output':
+      return `the output ${record.label}`;
+  }
+}
+
+/** Do two calls ask for the same? What was drawn or decided the first time is no part of the question. */
+export function isSameCall(one: CallRecord, other: CallRecord): boolean {
+  const key = (record: CallRecord): unknown[] => {
+    switch (record.type) {
+      case 'process':
+        return [record.name, record.fingerprint];
+      case 'step':
+        return [record.name];
+      case 'sleep':
+        return [];
+      case 'report':
+        return [record.message];
+      case 'value':
+        return [record.of];
+      case 'output':
+        return [record.label, record.fingerprint];
+    }
+  };
+  return one.type === other.type && canonicalJson(key(one)) === canonicalJson(key(other));
+}
+
+/** Tells given inputs or outputs apart, without storing or checking anything. */
+export function fingerprintOf(given: unknown): string {
+  return createHash('sha256')
+    .update(canonicalJson(given === undefined ? null : named(given, 0)))
+    .digest('base64url');
+}
+
+/** Deeper than anything that may be stored: what is refused later must not hang here. */
+const deepest = 200;
+
+function named(value: unknown, depth: number): unknown {
+  if (value instanceof Data) return { $data: value.uuid };
+  if (value instanceof LocalFile) return { $file: value.path };
+  if (typeof value === 'bigint' || typeof value === 'function' || typeof value === 'symbol') return String(value);
+  if (typeof value === 'number' && !Number.isFinite(value)) return String(value);
+  if (typeof value !== 'object' || value === null || depth > deepest) return value;
+  if (Array.isArray(value)) return value.map((part) => named(part, depth + 1));
+  return Object.fromEntries(Object.entries(value).map(([key, part]) => [key, named(part, depth + 1)]));
+}

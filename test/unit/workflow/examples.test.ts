@@ -1,0 +1,41 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { addAndMultiply } from '../../../examples/arithmetic.js';
+import { NestedWorkflow } from '../../../examples/nested-workflow.js';
+import { Runner, run } from '../../../src/engine/control/runner.js';
+import { startProfile, type TestProfile } from '../../rigs/profile.js';
+
+let test: TestProfile;
+let runner: Runner;
+beforeEach(async () => {
+  test = await startProfile();
+  runner = await Runner.open({ home: test.profile.location.home });
+});
+afterEach(async () => {
+  await runner[Symbol.asyncDispose]();
+  await test[Symbol.asyncDispose]();
+});
+
+describe('addAndMultiply', () => {
+  it('gives the data of the functions that it calls', async () => {
+    const { sum, product } = await addAndMultiply(1, 2, 3);
+    expect([sum.value, product.value]).toEqual([3, 9]);
+    const rows = await test.profile.store.selectFrom('processes').selectAll().orderBy('id').execute();
+    expect(rows.map(({ name, kind, state, parent_id }) => [name, kind, state, parent_id])).toEqual([
+      ['arithmetic.add-and-multiply', 'workflow', 'finished', null],
+      ['arithmetic.add', 'function', 'finished', 1],
+      ['arithmetic.multiply', 'function', 'finished', 1],
+    ]);
+    const links = await test.profile.store.selectFrom('links').selectAll().where('data_id', '=', sum.id).execute();
+    expect(links.map(({ process_id, type, label }) => [process_id, type, label]).sort()).toEqual([
+      [1, 'return', 'sum'],
+      [2, 'create', 'result'],
+      [3, 'input', 'x'],
+    ]);
+  });
+});
+
+describe('NestedWorkflow', () => {
+  it.each([0, 1, 50, 200])('of %i levels', async (n) => {
+    expect(await run(NestedWorkflow, { n })).toEqual({ depth: n });
+  });
+});
