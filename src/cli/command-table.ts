@@ -25,6 +25,7 @@ const entry = (
 /** Words that stand for several commands. */
 export const groups: Readonly<Record<string, string>> = {
   broker: 'messages that make processes',
+  code: 'executables on computers, sent along or in containers',
   computer: 'configure and test computers',
   daemon: 'the program that drives processes in the background',
   files: 'the files of a calcjob',
@@ -71,6 +72,12 @@ export const commandTable: readonly CommandEntry[] = [
   entry(['computer', 'enable'], '<label>', 'use it again', () => import('./commands/computer-enable.js')),
   entry(['computer', 'remove'], '<label>', 'remove a computer', () => import('./commands/computer-remove.js')),
   entry(['computer', 'export'], '<label>', 'print a computer as YAML', () => import('./commands/computer-export.js')),
+  entry(['code', 'add'], '[name]', 'add a code', () => import('./commands/code-add.js')),
+  entry(['code', 'list'], '', 'list codes', () => import('./commands/code-list.js')),
+  entry(['code', 'show'], '<name>', 'show a code', () => import('./commands/code-show.js')),
+  entry(['code', 'test'], '<name>', 'look whether its executable is there', () => import('./commands/code-test.js')),
+  entry(['code', 'remove'], '<names..>', 'remove codes', () => import('./commands/code-remove.js')),
+  entry(['code', 'export'], '<name>', 'print a code as YAML', () => import('./commands/code-export.js')),
   entry(['daemon', 'start'], '', 'start the daemon', () => import('./commands/daemon-start.js')),
   entry(['daemon', 'stop'], '', 'stop the daemon', () => import('./commands/daemon-stop.js')),
   entry(['daemon', 'restart'], '', 'stop it and start it again', () => import('./commands/daemon-restart.js')),

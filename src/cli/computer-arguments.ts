@@ -19,6 +19,7 @@ export const computerOptions = {
   description: text('a text for people'),
   shebang: text('first line of job scripts (default: #!/bin/bash)'),
   mpirun: text('words put before a parallel command, such as "srun -n {totalTasks}"'),
+  'double-quotes': { type: 'boolean', describe: 'let the shell fill in variables in the words of mpirun' },
   prepend: text('shell lines before the command of every job'),
   append: text('shell lines behind the command of every job'),
   limit: texts(
@@ -49,7 +50,8 @@ export function computerOf(given: ComputerArguments, base: Readonly<Record<strin
     workDirectory: given['work-directory'],
     description: given.description,
     shebang: given.shebang,
-    mpirun: given.mpirun === undefined ? undefined : wordsOf(String(given.mpirun)),
+    mpirun: given.mpirun === undefined ? undefined : wordsOf(String(given.mpirun), 'mpirun'),
+    doubleQuotes: given['double-quotes'],
     prepend: given.prepend,
     append: given.append,
     limits: merged(base.limits, given.limit, 'limit'),
@@ -99,6 +101,6 @@ function readValue(value: string, option: string): unknown {
 }
 
 /** The words of a list written as JSON or with blanks between. */
-function wordsOf(value: string): unknown {
-  return value.startsWith('[') ? readValue(value, 'mpirun') : value.split(/\s+/).filter((word) => word !== '');
+export function wordsOf(value: string, option: string): unknown {
+  return value.startsWith('[') ? readValue(value, option) : value.split(/\s+/).filter((word) => word !== '');
 }

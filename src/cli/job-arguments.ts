@@ -10,6 +10,7 @@ export const jobOptions = {
   computer: text('where to run it; with job files: instead of what they say'),
   label: text('a name for people; with job files: instead of what they say'),
   description: text('a text for people'),
+  code: text('a code to run, such as pw@daint; the words behind -- are its arguments'),
   file: texts('TARGET=SOURCE: send the file or folder SOURCE as TARGET (NAME alone keeps its last part)'),
   retrieve: texts('a file, folder or pattern to bring back, beside stdout and stderr'),
   nodes: text('number of nodes'),
@@ -23,11 +24,20 @@ export const jobOptions = {
   qos: text('quality of service'),
   constraint: text('features that nodes must have'),
   'header-line': texts('a line for the script header, as it is'),
+  rerunnable: { type: 'boolean', describe: 'the scheduler may run it again (--no-rerunnable: never)' },
+  hold: { type: 'boolean', describe: 'let it wait in the queue until somebody releases it there' },
+  exclusive: { type: 'boolean', describe: 'share its nodes with no other job' },
+  'begin-time': text('it does not begin earlier, such as 2027-01-31T22:30'),
+  'mail-to': text('the address to which the scheduler writes'),
+  'mail-on': texts('when it writes: begin, end, fail (default: end and fail)'),
   environment: texts('NAME=VALUE: an environment variable of the job'),
+  'environment-double-quotes': { type: 'boolean', describe: 'let the shell fill in variables in these values' },
+  'import-environment': { type: 'boolean', describe: 'begin with the environment of the submitting command (default)' },
   stdin: text('the sent file that the command reads'),
   stdout: text('where stdout goes (default: stdout.txt)'),
   stderr: text('where stderr goes (default: stderr.txt)'),
   mpi: { type: 'boolean', describe: 'run it under the mpirun of the computer' },
+  'mpirun-extra': texts('a word put behind those of mpirun'),
   prepend: text('shell lines before the command'),
   append: text('shell lines behind the command'),
   priority: text('from -1000 to 1000; larger goes first where a limit makes jobs wait'),
@@ -46,7 +56,7 @@ const besideFiles: ReadonlySet<string> = new Set(['computer', 'label', 'json']);
 export async function readJobs(given: JobArguments, command: readonly string[]): Promise<JobRequest[]> {
   const files = given.files ?? [];
   if (files.length > 0) return readFiles(given, files, command);
-  if (command.length === 0) {
+  if (command.length === 0 && given.code === undefined) {
     throw usageError(
       'neither a job file nor a command is given',
       'wherry submit job.yaml, or: wherry submit --computer localhost -- echo hello',
@@ -103,7 +113,7 @@ export function jobOf(given: JobArguments, command: readonly string[]): Record<s
     computer: given.computer,
     label: given.label,
     description: given.description,
-    command,
+    ...(given.code === undefined ? { command } : { code: given.code, arguments: command }),
     files: pairs(given.file, 'file', fileFallback),
     retrieve: given.retrieve,
     resources,
@@ -112,15 +122,33 @@ export function jobOf(given: JobArguments, command: readonly string[]): Record<s
     qos: given.qos,
     constraint: given.constraint,
     headerLines: given['header-line'],
+    rerunnable: given.rerunnable,
+    hold: given.hold,
+    exclusive: given.exclusive,
+    beginTime: given['begin-time'],
+    mail: mailOf(given),
     environment: pairs(given.environment, 'environment'),
+    environmentDoubleQuotes: given['environment-double-quotes'],
+    importEnvironment: given['import-environment'],
     stdin: given.stdin,
     stdout: given.stdout,
     stderr: given.stderr,
     mpi: given.mpi,
+    mpirunExtra: given['mpirun-extra'],
     prepend: given.prepend,
     append: given.append,
     priority: number(given.priority),
   });
+}
+
+function mailOf(given: JobArguments): Record<string, unknown> | undefined {
+  const occasions = given['mail-on'];
+  if (given['mail-to'] === undefined && occasions === undefined) return undefined;
+  const words = Array.isArray(occasions) ? occasions.flatMap((word) => String(word).split(',')) : ['end', 'fail'];
+  const keys: Readonly<Record<string, string>> = { begin: 'onBegin', end: 'onEnd', fail: 'onFail' };
+  const wrong = words.find((word) => !Object.hasOwn(keys, word));
+  if (wrong !== undefined) throw usageError(`--mail-on ${wrong} is no occasion`, 'give begin, end or fail');
+  return defined({ to: given['mail-to'], ...Object.fromEntries(words.map((word) => [keys[word], true])) });
 }
 
 /** `NAME=VALUE` words as a mapping; a name given twice is an error. */

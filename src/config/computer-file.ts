@@ -1,10 +1,9 @@
-import { isDeepStrictEqual } from 'node:util';
-import { parse, stringify } from 'yaml';
 import { formatDuration, parseDuration } from '../plugin/units.js';
 import { type ComputerConfig, computerSchema, type Limits } from './computer.js';
 import { readCheckedDocument } from './document.js';
 import type { Origin } from './issues.js';
 import { readTextFile } from './text-file.js';
+import { withoutDefaults, writeYaml } from './yaml-writing.js';
 
 export interface ComputerFile {
   readonly config: ComputerConfig;
@@ -26,22 +25,9 @@ export function readComputerText(text: string, source: string): ComputerFile {
 /** The YAML text of a computer, without what is default; it reads back to the same value. */
 export function writeComputer(config: ComputerConfig): string {
   const { label, transport, scheduler, workDirectory } = config;
-  const defaults: Readonly<Record<string, unknown>> = computerSchema.parse({
-    label,
-    transport,
-    scheduler,
-    workDirectory,
-  });
-  const always = new Set(['label', 'transport', 'scheduler', 'workDirectory']);
-  const entries = Object.keys(computerSchema.shape)
-    .map((key): [string, unknown] => [key, config[key as keyof ComputerConfig]])
-    .filter(([key, value]) => always.has(key) || !isDeepStrictEqual(value, defaults[key]))
-    .map(([key, value]) => [key, key === 'limits' ? writtenLimits(config.limits) : value]);
-  const value: unknown = Object.fromEntries(entries);
-  const style = { lineWidth: 0, aliasDuplicateObjects: false };
-  const text = stringify(value, style);
-  // Blocks read well, but one of blank lines alone does not keep its blanks.
-  return isDeepStrictEqual(parse(text), value) ? text : stringify(value, { ...style, blockQuote: false });
+  const always = { label, transport, scheduler, workDirectory };
+  const written = withoutDefaults(config, always, computerSchema.parse(always), Object.keys(computerSchema.shape));
+  return writeYaml('limits' in written ? { ...written, limits: writtenLimits(config.limits) } : written);
 }
 
 const intervals: ReadonlySet<string> = new Set(['minPollInterval', 'safeOpenInterval'] satisfies (keyof Limits)[]);

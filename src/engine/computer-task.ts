@@ -3,6 +3,7 @@ import { deadlines } from '../calcjob/context.js';
 import { WherryError } from '../errors.js';
 import type { Connection, RemoteEntry } from '../plugin/transport.js';
 import type { Store } from '../store/store.js';
+import { testCode } from './codes-test.js';
 import type { UseConnection } from './computer-access.js';
 import { below } from './process-files.js';
 import { type CheckResult, testComputer } from './test-computer.js';
@@ -10,6 +11,8 @@ import { type CheckResult, testComputer } from './test-computer.js';
 /** What a person can want of a computer; `target` is a place of this host that takes what is brought. */
 export type ComputerTask =
   | { readonly kind: 'test' }
+  /** Is what a code names there? */
+  | { readonly kind: 'code'; readonly codeId: number }
   /** Everything in the directory of a process. */
   | { readonly kind: 'list'; readonly processId: number }
   /** One file of it, into the file `target`. */
@@ -20,6 +23,7 @@ export type ComputerTask =
 /** What comes of each. */
 export interface TaskResult {
   test: CheckResult[];
+  code: CheckResult[];
   list: RemoteEntry[];
   read: null;
   fetch: RemoteEntry[];
@@ -44,6 +48,7 @@ export async function carryOutTask(
     const row = await store.selectFrom('computers').selectAll().where('id', '=', computerId).executeTakeFirstOrThrow();
     return testComputer(store, row, { use, signal, onCheck });
   }
+  if (task.kind === 'code') return testCode(store, computerId, task.codeId, use, signal);
   const directory = await directoryOf(store, computerId, task.processId);
   return use(signal, (connection, _, held) => onFiles(connection, directory, task, held));
 }
@@ -51,7 +56,7 @@ export async function carryOutTask(
 async function onFiles(
   connection: Connection,
   directory: string,
-  task: Exclude<ComputerTask, { kind: 'test' }>,
+  task: Exclude<ComputerTask, { kind: 'test' | 'code' }>,
   signal: AbortSignal,
 ): Promise<RemoteEntry[] | null> {
   const limits = { timeout: deadlines.transfer, signal };

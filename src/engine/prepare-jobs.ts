@@ -1,13 +1,16 @@
 import { createCalcJobs, type PreparedJob } from '../calcjob/create.js';
+import { codesOf, programsOf } from '../calcjob/programs.js';
 import { renderScript } from '../calcjob/script.js';
 import { issueAt, issuesError, type Origin } from '../config/issues.js';
 import type { Job } from '../config/job.js';
 import { checkJob } from '../config/resolve-computer.js';
 import { InputError, type InputIssue } from '../errors.js';
 import type { ComputerRow, ProcessRow } from '../store/tables.js';
+import { carriedIssues, mpiIssues, resolveCodes } from './codes-of-job.js';
 import { getComputer, listComputers } from './computers.js';
 import { type LoadedComputer, loadComputer } from './loaded-computer.js';
 import type { Profile } from './profile.js';
+import { checkStaging } from './staging-checks.js';
 
 /** A job as it was read: checked by its schema, its input files found. */
 export interface JobRequest {
@@ -51,14 +54,21 @@ export function joinErrors(errors: readonly InputError[]): InputError {
   );
 }
 
-async function prepareJob(profile: Profile, { job, files, origin, ...rest }: JobRequest): Promise<PreparedJob> {
+/** Checks one job against its codes and its computer. Errors: an InputError that tells all that is wrong. */
+export async function prepareJob(profile: Profile, request: JobRequest): Promise<PreparedJob> {
+  const { job: given, files: sent, origin, ...rest } = request;
+  const { job, files: carried } = await resolveCodes(profile.store, given, origin);
   const row = await computerOf(profile, job, origin);
   const computer = await loadComputer(row);
   const resources = checkJob(job, computer.scheduler, origin);
   const checked = { ...job, computer: row.label, resources: { ...resources } };
+  const clashes = [...mpiIssues(checked, computer.config, origin), ...carriedIssues(carried, sent, origin)];
+  if (clashes.length > 0) throw issuesError(origin.source, clashes);
+  const files = [...sent, ...new Map(carried.map((file) => [file.path, file])).values()];
   checkScript(checked, computer, origin);
   checkStreams(checked, computer, files, origin);
   checkPools(checked, computer, origin);
+  await checkStaging(profile.store, checked, row, files, origin);
   return { ...rest, job: checked, computer: row, files };
 }
 
@@ -97,14 +107,19 @@ function checkScript(job: Job, { config, scheduler }: LoadedComputer, origin: Or
 function checkStreams(job: Job, { config }: LoadedComputer, files: JobRequest['files'], origin: Origin): void {
   const issues: InputIssue[] = [];
   const sent = new Set(files.map((file) => file.path));
-  // Commands before the program may well make its input.
-  const madeThere = `${config.prepend}${job.prepend}` !== '';
-  if (job.stdin !== undefined && !sent.has(job.stdin) && !madeThere) {
-    issues.push(issueAt(origin, ['stdin'], `no file ${JSON.stringify(job.stdin)} is sent with the job`));
-  }
-  for (const name of ['stdout', 'stderr'] as const) {
-    const message = `would overwrite the input file ${JSON.stringify(job[name])}`;
-    if (sent.has(job[name])) issues.push(issueAt(origin, [name], message));
+  const programs = programsOf(job);
+  const prepends = [config, ...codesOf(programs), job].map(({ prepend }) => prepend);
+  // Commands before the program, and programs before another, may well make its input.
+  const madeThere = prepends.join('') !== '' || programs.length > 1;
+  for (const { path, ...streams } of [{ path: [], ...job }, ...(job.codes === undefined ? [] : programs)]) {
+    const { stdin } = streams;
+    if (stdin !== undefined && !sent.has(stdin) && !madeThere) {
+      issues.push(issueAt(origin, [...path, 'stdin'], `no file ${JSON.stringify(stdin)} is sent with the job`));
+    }
+    for (const name of ['stdout', 'stderr'] as const) {
+      const message = `would overwrite the input file ${JSON.stringify(streams[name])}`;
+      if (sent.has(streams[name] ?? '')) issues.push(issueAt(origin, [...path, name], message));
+    }
   }
   if (issues.length > 0) throw issuesError(origin.source, issues);
 }

@@ -58,7 +58,7 @@ export interface OutgoingFile {
 }
 
 /** A stored file as something to be written. */
-export function outgoing(repository: Repository, row: FileRow): OutgoingFile {
+export function outgoing(repository: Repository, row: Pick<FileRow, 'path' | 'mode' | 'sha256'>): OutgoingFile {
   return { path: row.path, mode: row.mode, source: () => repository.locate(row.sha256) };
 }
 

@@ -1,10 +1,9 @@
 import { getComputer } from '../../engine/computers.js';
 import { onComputer } from '../../engine/control/on-computer.js';
-import type { CheckResult } from '../../engine/test-computer.js';
+import { printCheck } from '../check-text.js';
 import { defineCommand, json } from '../command.js';
-import { hintLines } from '../errors.js';
 import { interruption } from '../interruption.js';
-import { paint, print, printable, printableLines, printJson, say } from '../terminal.js';
+import { printJson, say } from '../terminal.js';
 import { withProfile } from '../with-profile.js';
 
 export const command = defineCommand({
@@ -27,10 +26,3 @@ export const command = defineCommand({
       return 1;
     }),
 });
-
-function printCheck({ name, ok, detail, hint, durationMs }: CheckResult): void {
-  const mark = ok ? (hint === null ? paint.green('ok  ') : paint.yellow('note')) : paint.red('FAIL');
-  const text = ok ? printable(detail) : printableLines(detail).replaceAll('\n', `\n${' '.repeat(24)}`);
-  print(`${mark}  ${printable(name).padEnd(16)}  ${text} ${paint.dim(`(${durationMs} ms)`)}`);
-  if (hint !== null) print(hintLines(hint).join('\n'));
-}

@@ -49,6 +49,7 @@ export const computerRequest = z.strictObject({
   computerId: z.int().min(1),
   task: z.discriminatedUnion('kind', [
     z.strictObject({ kind: z.literal('test') }),
+    z.strictObject({ kind: z.literal('code'), codeId: z.int() }),
     z.strictObject({ kind: z.literal('list'), processId: z.int() }),
     z.strictObject({ kind: z.literal('read'), processId: z.int(), path: inside, target: z.string() }),
     z.strictObject({ kind: z.literal('fetch'), processId: z.int(), path: inside.nullable(), target: z.string() }),
