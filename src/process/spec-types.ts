@@ -62,11 +62,14 @@ type IsOptional<Schema> =
 
 /** What can be said of entries without a name: their type where nothing else is in the namespace. */
 type Entries<Shape, Config> =
-  Config extends z.core.$catchall<infer Leaf>
+  IsOpen<Config> extends true
     ? [keyof Shape] extends [never]
-      ? { readonly [name: string]: GivenPort<Leaf> }
+      ? { readonly [name: string]: Config extends z.core.$catchall<infer Leaf> ? GivenPort<Leaf> : unknown }
       : { readonly [name: string]: unknown }
     : unknown;
+
+/** An object type without entries is assignable to one with any, so only the keys tell. */
+type IsOpen<Config> = Config extends { readonly in: infer In } ? (string extends keyof In ? true : false) : false;
 
 type NamespaceIn<Schema> =
   Schema extends ZodNamespace<infer Shape, infer Config>
