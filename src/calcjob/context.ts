@@ -1,5 +1,6 @@
 import type { ComputerConfig } from '../config/computer.js';
 import type { Job } from '../config/job.js';
+import type { Stash } from '../config/staging.js';
 import type { JobInfo, SchedulerDefinition } from '../plugin/scheduler.js';
 import type { Connection } from '../plugin/transport.js';
 import { readCheckpoint, writeCheckpoint } from '../process/checkpoint.js';
@@ -43,6 +44,19 @@ export interface JobEnd {
   readonly info?: JobInfo;
 }
 
+/** What a process has stashed: an output of it. */
+export interface StashedFiles {
+  readonly computer: string;
+  /** The folder that holds the files, or the archive. */
+  readonly path: string;
+  readonly mode: Stash['mode'];
+  /** Names and patterns without any file. */
+  readonly missing: readonly string[];
+}
+
+/** How it went: the files, or why there are none. */
+export type StashOutcome = StashedFiles | { readonly failure: string };
+
 /** What a calcjob remembers between verbs beside its columns. */
 export interface CalcJobState {
   readonly end?: JobEnd;
@@ -53,6 +67,8 @@ export interface CalcJobState {
   readonly missing?: readonly string[];
   /** Exit code of the command from the job's own exit file. */
   readonly commandExit?: number;
+  /** Are files to be stashed when the job has ended, or what became of that? */
+  readonly stash?: 'wanted' | StashOutcome;
   /** How the process ends because nothing could be submitted. */
   readonly refusal?: ExitCode;
 }

@@ -10,8 +10,9 @@ import { mapBounded } from '../store/map-bounded.js';
 import type { Repository } from '../store/repository.js';
 import type { Store } from '../store/store.js';
 import type { ProcessRow } from '../store/tables.js';
-import { type CalcJobState, ownFiles, readState } from './context.js';
+import { type CalcJobState, ownFiles, readState, type StashedFiles } from './context.js';
 import { locateTemporary, retrieveAgain, withoutTemporary } from './passing.js';
+import { stashedFiles, withStash } from './stash.js';
 
 /** Outputs of the built-in calcjob `shell`. */
 export interface ShellOutputs {
@@ -20,6 +21,8 @@ export interface ShellOutputs {
   /** Signal that ended the job, where the scheduler tells. */
   readonly signal: number | null;
   readonly missing: readonly string[];
+  /** Where the files are that the job was to stash. */
+  readonly stash?: StashedFiles;
 }
 
 const exitOfState: Partial<Record<JobState, StandardExitCode>> = {
@@ -43,7 +46,7 @@ export interface ParserInput {
 }
 
 /** Names that the outputs have anyway. */
-const takenNames = ['exitCode', 'signal', 'missing', 'files'];
+const takenNames = ['exitCode', 'signal', 'missing', 'stash', 'files'];
 
 /** What a parser may return; everything is optional. */
 const parserResult = z
@@ -86,17 +89,19 @@ export async function parse(row: ProcessRow, tools: ParseTools): Promise<Transit
     exitCode: commandExit ?? null,
     signal: state.end?.info?.signal ?? null,
     missing: state.missing ?? [],
+    ...stashedFiles(state),
   };
   const exit = exitOf(state);
   const job = JSON.parse(row.inputs) as Job;
   const cleaning = withoutTemporary(row, job);
-  if (job.parser === undefined) return { to: 'finished', exit, outputs, ...cleaning };
+  if (job.parser === undefined) return { to: 'finished', exit: withStash(exit, state), outputs, ...cleaning };
   const temporaryFiles = await locateTemporary(row, tools);
   if (temporaryFiles === undefined) return retrieveAgain;
   try {
     const input = { exitStatus: exit.status, inputs: job, temporaryFiles };
     const parsed = await runParser(job.parser, input, row, tools);
-    return { to: 'finished', exit: parsedExit(exit, parsed), outputs: { ...outputs, ...parsed.outputs }, ...cleaning };
+    const last = withStash(parsedExit(exit, parsed), state);
+    return { to: 'finished', exit: last, outputs: { ...outputs, ...parsed.outputs }, ...cleaning };
   } catch (error) {
     const isOfParser = error instanceof WherryError && ['computation-failed', 'timed-out'].includes(error.code);
     if (!isOfParser || tools.signal.aborted) throw error;

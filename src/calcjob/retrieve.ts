@@ -6,7 +6,7 @@ import type { RemoteEntry } from '../plugin/transport.js';
 import type { Transition } from '../process/transition.js';
 import { mapBounded } from '../store/map-bounded.js';
 import type { FileRow } from '../store/tables.js';
-import { lateJob } from './claim.js';
+import { adoption } from './adoption.js';
 import { type CalcJobContext, deadlines, ownFiles, readState, writeState } from './context.js';
 import { sweepPassing } from './passing.js';
 import { streamsOf } from './programs.js';
@@ -73,25 +73,6 @@ export async function retrieve(context: CalcJobContext): Promise<Transition> {
           .execute();
       }
     },
-  };
-}
-
-/** The process goes on with the job that came late and ran; undefined when the job that has ended is the one that ran. */
-async function adoption(context: CalcJobContext): Promise<Transition | undefined> {
-  const { row } = context;
-  const jobId = await lateJob(context);
-  if (jobId === undefined) return undefined;
-  return {
-    to: 'waiting',
-    stage: 'update',
-    changes: {
-      job_id: jobId,
-      ...{ scheduler_state: null, scheduler_word: null, scheduler_reason: null, job_info: null },
-      checkpoint: writeState({}),
-      waiting_for: 'the scheduler',
-      waiting_since: context.now(),
-    },
-    events: [{ type: 'job.adopted', data: { jobId, insteadOf: row.job_id ?? '' } }],
   };
 }
 

@@ -1,61 +1,79 @@
-import type { RemoteFiles } from '../config/staging.js';
-import { exitCodes } from '../plugin/failure.js';
+import type { RemoteFiles, Unstash } from '../config/staging.js';
 import { quote } from '../plugin/shell.js';
 import { type ExitCode, standardExit } from '../process/exit-codes.js';
-import { type CalcJobContext, ownFiles } from './context.js';
-import { isPattern, longScript, patternWord, runLongScript } from './long-script.js';
+import { fromJson, type Store } from '../store/store.js';
+import type { ProcessRow } from '../store/tables.js';
+import { type CalcJobContext, ownFiles, type StashedFiles } from './context.js';
+import { isPattern, longScript, missingCode, missingOf, patternWord, runLongScript, seeking } from './long-script.js';
+import { archiveName } from './stash.js';
 
 /** One thing that is to be had from the computer itself. */
 interface Source {
-  readonly kind: 'copy' | 'link';
-  /** Absolute; it may be a pattern. */
+  readonly kind: 'copy' | 'link' | 'unstash';
+  /** Absolute; it may be a pattern, unless it is the folder of a stash. */
   readonly from: string;
   readonly to: string;
+  /** What is wanted of a stash; undefined: everything. */
+  readonly files?: readonly string[] | undefined;
 }
 
-/** Exit code of the script when something is not there. */
-const missingCode = 66;
+/** Where something is to be had, or what to call what is not to be had. */
+type Place = { readonly from: string } | { readonly missing: string };
 
 /**
- * Copies and links what the computer has already into the job's directory, once the input files are there. All of it is
- * gathered aside first, so that nothing of it comes after a failure; done again after a crash it is the same.
+ * Brings back, copies and links what the computer has already into the job's directory, once the input files are there.
+ * All of it is gathered aside first, so that nothing of it comes after a failure; done again after a crash it is the
+ * same.
  * @returns how the process ends when something is not there; undefined when all is in its place
  */
 export async function stageRemoteFiles(context: CalcJobContext, directory: string): Promise<ExitCode | undefined> {
-  const { remoteCopy = [], remoteSymlink = [] } = context.job;
-  const asked = [
-    ...remoteCopy.map((files) => ({ files, kind: 'copy' as const })),
-    ...remoteSymlink.map((files) => ({ files, kind: 'link' as const })),
-  ];
-  if (asked.length === 0) return undefined;
+  const { unstash, remoteCopy = [], remoteSymlink = [] } = context.job;
   const sources: Source[] = [];
   const missing: string[] = [];
-  for (const { files, kind } of asked) {
-    const from = await placeOf(context, files);
-    if (from.startsWith('/')) sources.push({ kind, from: from.replace(/\/+$/, ''), to: files.to });
-    else missing.push(from);
+  const add = (place: Place, source: Omit<Source, 'from'>) => {
+    if ('from' in place) sources.push({ ...source, from: place.from.replace(/\/+$/, '') });
+    else missing.push(place.missing);
+  };
+  if (unstash !== undefined) {
+    add(await stashOf(context, unstash), { kind: 'unstash', to: unstash.into, files: unstash.files });
   }
-  if (missing.length === 0) {
+  for (const files of remoteCopy) add(await placeOf(context, files), { kind: 'copy', to: files.to });
+  for (const files of remoteSymlink) add(await placeOf(context, files), { kind: 'link', to: files.to });
+  if (missing.length === 0 && sources.length > 0) {
+    const names = sources.flatMap(namesIn);
     const action = `gather files of the computer in ${directory}`;
     const { lines } = await runLongScript(context, stagingScript(directory, sources), action, [missingCode]);
-    for (const line of lines) {
-      const source = sources[Number(/^missing (\d{1,4})$/.exec(line)?.[1])];
-      if (source !== undefined) missing.push(source.from);
-    }
+    missing.push(...missingOf(lines, names));
   }
   return missing.length === 0 ? undefined : standardExit('MISSING_SOURCE', missing.join(', '));
 }
 
-/** The absolute path of a source; why there is none, where it is of a process that has left no directory here. */
-async function placeOf({ store, row }: CalcJobContext, { from }: RemoteFiles): Promise<string> {
-  if (typeof from === 'string') return from;
-  const source = await store
+/** What is looked for, each with its number in this order. */
+function namesIn({ from, files = [] }: Source): string[] {
+  return [from, ...files.map((name) => `${name} in ${from}`)];
+}
+
+async function placeOf({ store, row }: CalcJobContext, { from }: RemoteFiles): Promise<Place> {
+  if (typeof from === 'string') return { from };
+  const source = await processHere(store, row, from.process);
+  if (source?.remote_directory) return { from: `${source.remote_directory}/${from.path}` };
+  return { missing: `${from.path} of process ${from.process}` };
+}
+
+async function stashOf({ store, row }: CalcJobContext, { from }: Unstash): Promise<Place> {
+  if (typeof from === 'string') return { from };
+  const source = await processHere(store, row, from);
+  const outputs = fromJson<{ stash?: StashedFiles }>(source?.outputs ?? null);
+  return outputs?.stash === undefined ? { missing: `the stash of process ${from}` } : { from: outputs.stash.path };
+}
+
+function processHere(store: Store, { computer_id }: ProcessRow, id: number): Promise<ProcessRow | undefined> {
+  return store
     .selectFrom('processes')
-    .select(['remote_directory', 'computer_id'])
-    .where('id', '=', from.process)
+    .selectAll()
+    .where('id', '=', id)
+    .where('computer_id', '=', computer_id)
     .executeTakeFirst();
-  const isHere = source?.remote_directory && source.computer_id === row.computer_id;
-  return isHere ? `${source.remote_directory}/${from.path}` : `${from.path} of process ${from.process}`;
 }
 
 /** The folder that is filled aside, and the sign that everything stands where it belongs. */
@@ -69,12 +87,25 @@ const done = `${ownFiles.directory}/staged`;
  */
 function stagingScript(directory: string, sources: readonly Source[]): string {
   const prepare = `[ ! -e ${done} ] || exit 0\nrm -rf ${aside}\nmkdir -p ${aside}`;
+  const firsts: number[] = [];
+  let count = 0;
+  for (const source of sources) {
+    firsts.push(count);
+    count += namesIn(source).length;
+  }
+  const none = `[ -z "$missing" ] || exit ${missingCode}`;
   return [
     longScript(directory, prepare, aside),
+    seeking,
     helpers,
-    ...sources.map(({ from }, index) => `seek ${index} ${patternWord(from)}`),
-    `[ -z "$missing" ] || exit ${missingCode}`,
-    ...sources.flatMap(takeLines),
+    ...sources.map(({ from, kind }, index) => {
+      return `seek ${firsts[index]} ${kind === 'unstash' ? quote(from) : patternWord(from)}`;
+    }),
+    none,
+    ...sources.flatMap((source, index) => {
+      if (source.kind === 'unstash') return [...unstashLines(source, index, firsts[index] ?? 0), none];
+      return takeLines(source, index);
+    }),
     ...sources.map((_, index) => `place ./${index} ${quote(directory)}`),
     `cd ${quote(directory)}`,
     `: > ${done}`,
@@ -84,7 +115,7 @@ function stagingScript(directory: string, sources: readonly Source[]): string {
 
 function takeLines({ kind, from, to }: Source, index: number): string[] {
   const intoFolder = isPattern(from) || to === '.' || to.endsWith('/');
-  const target = to === '.' ? `./${index}` : `./${index}/${to.replace(/\/+$/, '')}`;
+  const target = folderOf(index, to);
   const folder = intoFolder ? target : target.slice(0, target.lastIndexOf('/'));
   const word = patternWord(from);
   // What a pattern finds beside what is meant by it.
@@ -97,30 +128,66 @@ function takeLines({ kind, from, to }: Source, index: number): string[] {
   ];
 }
 
+function unstashLines({ from, to, files }: Source, index: number, first: number): string[] {
+  const folder = quote(folderOf(index, to));
+  const words = files?.map((name) => `"$stash"/${patternWord(name.replace(/\/$/, ''))}`) ?? [];
+  return [
+    `mkdir -p ${folder}`,
+    `open_stash ${quote(from)} ./${index}.stash`,
+    ...(files === undefined ? [`bring_all ${folder}`] : []),
+    ...words.map((word, place) => `seek ${first + 1 + place} ${word}`),
+    ...words.map((word) => `bring ${folder} ${word}`),
+  ];
+}
+
+/** Where one source is gathered. */
+function folderOf(index: number, to: string): string {
+  return to === '.' ? `./${index}` : `./${index}/${to.replace(/\/+$/, '')}`;
+}
+
 /**
- * `seek` notes a source that is not there. `take` copies or links one thing to a place where nothing stands: through no
- * link that something else has brought. `place` moves what is in a folder into another; folders that exist are filled,
- * links are replaced and never followed, and a folder and anything else never replace each other.
+ * `take` copies or links one thing to a place where nothing stands. `open_stash` finds the files of a stash, which it
+ * unpacks where they are in an archive; `bring` brings some of them with their paths, `bring_all` moves or copies all.
+ * `place` moves what is in a folder into another; folders that exist are filled, links are replaced and never followed,
+ * and a folder and anything else never replace each other.
  */
 const helpers = `\
-missing=
-seek() {
-  number=$1
-  shift
-  for one do
-    case "\${one##*/}" in .|..) continue ;; esac
-    if [ -e "$one" ] || [ -L "$one" ]; then return 0; fi
-  done
-  echo "missing $number"
-  missing=1
-}
-refuse() { printf '%s: %s\\n' "$1" "$2" >&2; exit ${exitCodes.exists}; }
 take() {
   if [ -e "$3" ] || [ -L "$3" ]; then refuse "$3" 'there are two of this name'; fi
   case $1 in
     copy) cp -RH "$2" "$3" ;;
     link) ln -s "$2" "$3" ;;
   esac
+}
+open_stash() {
+  stash=$1
+  packed=
+  for end in '' .gz .xz; do
+    if [ -f "$1/${archiveName}$end" ]; then
+      case $end in .gz) packer=-z ;; .xz) packer=-J ;; *) packer= ;; esac
+      mkdir "$2"
+      tar -x $packer -f "$1/${archiveName}$end" -C "$2"
+      stash=$2
+      packed=1
+    fi
+  done
+}
+bring() {
+  to=$1
+  shift
+  for one do
+    if [ ! -e "$one" ] && [ ! -L "$one" ]; then continue; fi
+    name=\${one#"$stash"/}
+    case "/$name/" in */./*|*/../*) continue ;; esac
+    parents "$to" "$name"
+    if [ ! -e "$to/$name" ] && [ ! -L "$to/$name" ]; then cp -RP "$one" "$to/$name"; fi
+  done
+}
+bring_all() {
+  for one in "$stash"/* "$stash"/.[!.]* "$stash"/..?*; do
+    if [ ! -e "$one" ] && [ ! -L "$one" ]; then continue; fi
+    if [ -n "$packed" ]; then mv "$one" "$1/"; else cp -RP "$one" "$1/"; fi
+  done
 }
 is_folder() { [ -d "$1" ] && [ ! -L "$1" ]; }
 place() {

@@ -105,7 +105,7 @@ function ended(row: QueuedRow, state: CalcJobState, end: JobEnd, { exitFile }: E
   const word = end.info?.state ?? (end.source === 'exit-file' ? 'done' : 'unknown');
   return {
     to: 'waiting',
-    stage: 'retrieve',
+    stage: state.stash === 'wanted' ? 'stash' : 'retrieve',
     changes: { checkpoint: writeState(next), ...columnsOf(end.info), scheduler_state: word },
     events: [{ type: 'job.ended', data: { jobId: row.job_id ?? '', state: word, source: end.source } }],
   };

@@ -6,6 +6,7 @@ import type { Transition } from '../process/transition.js';
 import { Prepared } from '../store/prepared.js';
 import type { FileRow } from '../store/tables.js';
 import { type CalcJobContext, deadlines, ownFiles, workDirectory, writeState } from './context.js';
+import { jobDirectory } from './job-directory.js';
 import { excludedRole } from './passing.js';
 import { streamsOf } from './programs.js';
 import { stageRemoteFiles } from './staging.js';
@@ -15,7 +16,7 @@ import { stageRemoteFiles } from './staging.js';
  * directory that the lost attempt completed and goes on with it.
  */
 export async function upload(context: CalcJobContext): Promise<Transition> {
-  const { connection, row, signal } = context;
+  const { connection, row, job, signal } = context;
   const directory = jobDirectory(workDirectory(connection, context.computer.config), row.uuid);
   const tree = await treeOf(context);
   try {
@@ -26,18 +27,14 @@ export async function upload(context: CalcJobContext): Promise<Transition> {
   }
   const refusal = await stageRemoteFiles(context, directory);
   if (refusal !== undefined) return refused(directory, refusal);
-  return { to: 'waiting', stage: 'submit', changes: { remote_directory: directory } };
+  const state = job.stash === undefined ? {} : { checkpoint: writeState({ stash: 'wanted' }) };
+  return { to: 'waiting', stage: 'submit', changes: { remote_directory: directory, ...state } };
 }
 
 /** Nothing is submitted: the process ends with this. */
 function refused(directory: string, refusal: ExitCode): Transition {
   const changes = { remote_directory: directory, checkpoint: writeState({ refusal }) };
   return { to: 'running', stage: 'parse', changes };
-}
-
-/** `<work directory>/ab/cd/ef…` from the process's uuid: no folder of a site gets too many entries. */
-export function jobDirectory(base: string, uuid: string): string {
-  return `${base}/${uuid.slice(0, 2)}/${uuid.slice(2, 4)}/${uuid.slice(4)}`;
 }
 
 const sentFiles = new Prepared<{ id: number }, FileRow>((db, value) =>

@@ -48,13 +48,40 @@ const remoteEntry = z
   });
 export type RemoteFiles = z.output<typeof remoteEntry>;
 
+/** Files that are kept on the computer after the job, in a folder below `to` that belongs to the process alone. */
+const stash = z.strictObject({
+  to: remotePath,
+  /** Relative to the job's directory, with patterns as the computer's shell knows them. */
+  files: z.array(jobPath).min(1, 'names no file').max(1_000),
+  /** As they are, or in one archive. */
+  mode: z.enum(['copy', 'tar', 'tar.gz', 'tar.xz']).default('copy'),
+  /** Keep what links lead to, and not the links. */
+  dereference: z.boolean().default(false),
+  /** Is a file that does not exist a failure? */
+  failOnMissing: z.boolean().default(false),
+});
+export type Stash = z.output<typeof stash>;
+
+/** Brings back what a process has stashed, or what stands in the folder of a stash. */
+const unstash = z.strictObject({
+  from: z.union([processId, remotePath]),
+  /** Default: everything. */
+  files: z.array(jobPath).min(1, 'names no file').max(1_000).optional(),
+  into: jobFolder.default('.'),
+});
+export type Unstash = z.output<typeof unstash>;
+
 /** The keys of a job that say which files go where. What is optional is missing in jobs that were stored before. */
 export const stagingKeys = {
   /** Input files, by patterns over their names on the computer, that are sent and not kept here. */
   exclude: z.array(jobPath).optional(),
+  /** Before anything is copied or linked. */
+  unstash: unstash.optional(),
   /** Copied, or linked, on the computer itself once the input files are there. What is missing there is an error. */
   remoteCopy: z.array(remoteEntry).max(1_000).optional(),
   remoteSymlink: z.array(remoteEntry).max(1_000).optional(),
+  /** Once the job has ended, however it did; a failure of it is one of the process. */
+  stash: stash.optional(),
   retrieve: z.array(retrieveEntry).default([]),
   /** Beside what the definition of a calcjob brings. */
   retrieveAlso: z.array(retrieveEntry).optional(),

@@ -2,6 +2,7 @@ import type { CalcJobContext } from '../calcjob/context.js';
 import { kill, killed } from '../calcjob/kill.js';
 import { parse } from '../calcjob/parse.js';
 import { retrieve } from '../calcjob/retrieve.js';
+import { stash } from '../calcjob/stash.js';
 import { submit } from '../calcjob/submit.js';
 import { upload } from '../calcjob/upload.js';
 import type { Job } from '../config/job.js';
@@ -34,6 +35,9 @@ import type { WorkDriver } from './work-driver.js';
 const places = { submissions: 32, others: 32, refill: 8, parsing: 32 } as const;
 /** Milliseconds after which an unconfirmed cancel is sent again. */
 const killAgainAfter = 15_000;
+
+/** Stages in which nothing of a process is left on the computer that could run. */
+const afterJob: ReadonlySet<string | null> = new Set(['stash', 'retrieve', 'parse']);
 
 interface Work {
   readonly abort: AbortController;
@@ -205,7 +209,7 @@ export class ComputerDriver implements WorkDriver {
     const { draining_since } = this.#computer.row;
     const sending = draining_since === null ? ['upload'] : [];
     const reading = parsing < places.parsing ? ['parse'] : [];
-    const stages = isReachable ? [...sending, 'retrieve', ...reading] : reading;
+    const stages = isReachable ? [...sending, 'stash', 'retrieve', ...reading] : reading;
     const rows = await dueRows(this.#tools.store, this.computerId, stages, at, room, this.#busyWith());
     for (const row of rows) this.#start(row);
   }
@@ -252,7 +256,7 @@ export class ComputerDriver implements WorkDriver {
         if (work.stage !== 'kill') work.abort.abort(new WherryError('aborted', 'the process is being killed'));
       } else if (row.stage === 'upload' && row.remote_directory === null) {
         await this.#carryOutUnlessMoved(row, killed({ row }));
-      } else if (row.stage === 'retrieve' || row.stage === 'parse') {
+      } else if (afterJob.has(row.stage)) {
         await this.#carryOutUnlessMoved(row, killed({ row }));
       } else if (this.#blockedUntil() === undefined && (row.due_at ?? 0) <= now()) {
         this.#begin(row, 'kill', (context) => this.#kill(context));
@@ -276,7 +280,7 @@ export class ComputerDriver implements WorkDriver {
 
   #start(row: ProcessRow): void {
     const stage = row.stage ?? '';
-    const verb = { upload, submit, retrieve }[stage];
+    const verb = { upload, submit, stash, retrieve }[stage];
     if (verb !== undefined || stage === 'parse') this.#begin(row, stage, verb);
   }
 
@@ -300,7 +304,7 @@ export class ComputerDriver implements WorkDriver {
         }
         // Reading what was brought needs nothing but the row.
         const isFree = current.paused === 0 && current.kill_requested_at === null && !signal.aborted;
-        if (current.stage !== 'parse' || !isFree || this.#parsing() >= places.parsing) return;
+        if (current.stage !== 'parse' || current.lane !== null || !isFree || this.#parsing() >= places.parsing) return;
         const working = this.#working.get(row.id);
         if (working !== undefined) working.stage = 'parse';
         await this.#carryOut(current, await this.#parse(current, signal));

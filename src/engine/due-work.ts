@@ -21,7 +21,9 @@ export async function dueRows(
 ): Promise<ProcessRow[]> {
   const found: Pick<ProcessRow, 'id' | 'priority' | 'due_at'>[] = [];
   for (const stage of stages) {
-    const query = ordered(store, computerId, stage, now).select(['id', 'priority', 'due_at']);
+    let query = ordered(store, computerId, stage, now).select(['id', 'priority', 'due_at']);
+    // What code of a user reads is read by the driver of its lane.
+    if (stage === 'parse') query = query.where('lane', 'is', null);
     const rows = await query.limit(limit + except.size).execute();
     found.push(...rows.filter(({ id }) => !except.has(id)));
   }
@@ -156,7 +158,7 @@ const killsAtOnce = 64;
 /** When the next row of a computer becomes due that is not due yet; jobs of the scheduler are due with the listing. */
 export async function nextDueTime(store: Store, computerId: number, now: number): Promise<number | undefined> {
   const times: number[] = [];
-  for (const stage of ['upload', 'submit', 'retrieve', 'parse']) {
+  for (const stage of ['upload', 'submit', 'stash', 'retrieve', 'parse']) {
     const row = await store
       .selectFrom('processes')
       .select('due_at')

@@ -134,9 +134,12 @@ async function ownWait(store: Store, row: ProcessRow, computer: ComputerRow | un
     waitingFor: row.waiting_for ?? `its turn to ${row.stage}`,
     since: row.waiting_since ?? row.stage_since,
     next:
-      { upload: 'its files are sent', retrieve: 'its results are brought', parse: 'its results are read' }[
-        row.stage ?? ''
-      ] ?? 'its next step',
+      {
+        upload: 'its files are sent',
+        stash: 'its files are stashed on the computer',
+        retrieve: 'its results are brought',
+        parse: 'its results are read',
+      }[row.stage ?? ''] ?? 'its next step',
     nextAt: row.due_at,
   };
 }

@@ -2,7 +2,7 @@ import { excluder } from '../calcjob/create.js';
 import { issueAt, issuesError, type Origin, type Path } from '../config/issues.js';
 import type { Job } from '../config/job.js';
 import type { InputIssue } from '../errors.js';
-import type { Store } from '../store/store.js';
+import { fromJson, type Store } from '../store/store.js';
 import type { ComputerRow } from '../store/tables.js';
 
 /**
@@ -22,29 +22,39 @@ export async function checkStaging(
     const none = !files.some(({ path }) => isExcluded(path));
     if (none) issues.push(issueAt(origin, ['exclude', index], `${JSON.stringify(pattern)} is no input file`));
   }
-  for (const { id, path } of processesIn(job)) {
-    const problem = await problemOf(store, id, computer);
+  for (const { id, path, stash } of processesIn(job)) {
+    const problem = await problemOf(store, id, computer, stash);
     if (problem !== undefined) issues.push(issueAt(origin, path, `process ${id} ${problem}`));
   }
   if (issues.length > 0) throw issuesError(origin.source, issues);
 }
 
-function processesIn(job: Job): { readonly id: number; readonly path: Path }[] {
-  return (['remoteCopy', 'remoteSymlink'] as const).flatMap((key) =>
-    (job[key] ?? []).flatMap(({ from }, index) =>
-      typeof from === 'string' ? [] : [{ id: from.process, path: [key, index, 'from', 'process'] }],
-    ),
-  );
+interface UsedProcess {
+  readonly id: number;
+  readonly path: Path;
+  /** Is it what the process has stashed, and not its directory? */
+  readonly stash: boolean;
 }
 
-async function problemOf(store: Store, id: number, computer: ComputerRow): Promise<string | undefined> {
+function processesIn({ unstash, ...job }: Job): UsedProcess[] {
+  const used: UsedProcess[] = (['remoteCopy', 'remoteSymlink'] as const).flatMap((key) =>
+    (job[key] ?? []).flatMap(({ from }, index) =>
+      typeof from === 'string' ? [] : [{ id: from.process, path: [key, index, 'from', 'process'], stash: false }],
+    ),
+  );
+  if (typeof unstash?.from !== 'number') return used;
+  return [...used, { id: unstash.from, path: ['unstash', 'from'], stash: true }];
+}
+
+async function problemOf(store: Store, id: number, computer: ComputerRow, stash: boolean): Promise<string | undefined> {
   const row = await store
     .selectFrom('processes')
-    .select(['computer_id', 'remote_directory', 'ended_at'])
+    .select(['computer_id', 'remote_directory', 'ended_at', 'outputs'])
     .where('id', '=', id)
     .executeTakeFirst();
   if (row === undefined) return 'does not exist';
   if (row.computer_id !== computer.id) return `did not run on ${computer.label}`;
   if (row.ended_at === null) return 'has not ended';
+  if (stash) return fromJson<{ stash?: unknown }>(row.outputs)?.stash === undefined ? 'has stashed nothing' : undefined;
   return row.remote_directory === null ? 'has left no directory on the computer' : undefined;
 }

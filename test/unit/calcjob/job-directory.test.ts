@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { workDirectory } from '../../../src/calcjob/context.js';
-import { jobDirectory } from '../../../src/calcjob/upload.js';
+import { jobDirectory } from '../../../src/calcjob/job-directory.js';
 import { computerSchema } from '../../../src/config/computer.js';
 import { FakeCluster } from './fake-cluster.js';
 

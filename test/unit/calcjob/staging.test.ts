@@ -1,8 +1,9 @@
 import { lstat, mkdir, readlink, rm, stat, symlink } from 'node:fs/promises';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { jobDirectory } from '../../../src/calcjob/job-directory.js';
 import { parse } from '../../../src/calcjob/parse.js';
-import { jobDirectory, upload } from '../../../src/calcjob/upload.js';
+import { upload } from '../../../src/calcjob/upload.js';
 import type { JobInput } from '../../../src/config/job.js';
 import type { ProcessRow } from '../../../src/store/tables.js';
 import { oddNames } from '../../conformance/transport.js';
