@@ -31,6 +31,16 @@ export type {
   TaskIntake,
 } from './broker/communicator.js';
 export { type EmbeddedOptions, openEmbedded } from './broker/embedded/index.js';
+export {
+  type CalcJobDefinition,
+  CalcJobExit,
+  type CalcJobSpec,
+  defineCalcJob,
+  type JobOptions,
+  type ParseContext,
+  type PreparedCalcJob,
+} from './calcjob/define-calcjob.js';
+export { InputFolder } from './calcjob/input-folder.js';
 export type { ComputerConfig, Limits } from './config/computer.js';
 export { readComputerFile, writeComputer } from './config/computer-file.js';
 export type { Job, JobInput } from './config/job.js';

@@ -53,59 +53,92 @@ export async function createCalcJobs(
   return store.transaction().execute(async (transaction) => {
     const rows: ProcessRow[] = [];
     const turns = new Turns(transaction);
-    for (const [index, { job, computer, pausedFor }] of jobs.entries()) {
-      const uuid = uuids[index] ?? '';
-      const known = await transaction.selectFrom('processes').selectAll().where('uuid', '=', uuid).executeTakeFirst();
-      if (known !== undefined) {
-        rows.push(known);
-        continue;
-      }
-      const row = await transaction
-        .insertInto('processes')
-        .values({
-          uuid,
-          kind: 'calcjob',
-          name: 'shell',
-          label: job.label ?? '',
-          description: job.description ?? '',
-          state: 'created',
-          stage: 'upload',
-          stage_since: at,
-          computer_id: computer.id,
-          priority: job.priority,
-          turn: await turns.next(computer.id, job.label ?? ''),
-          inputs: JSON.stringify(job),
-          created_at: at,
-          updated_at: at,
-          due_at: at,
-          ...(pausedFor === undefined ? {} : { paused: 1, paused_reason: pausedFor, paused_at: at }),
-        })
-        .returningAll()
-        .executeTakeFirstOrThrow();
-      const pools = Object.entries(job.pools).map(([pool, amount]) => ({ process_id: row.id, pool, amount }));
-      if (pools.length > 0) await transaction.insertInto('process_pools').values(pools).execute();
-      const files = (stored[index] ?? []).map((file) => ({ ...file, process_id: row.id }));
-      for (let start = 0; start < files.length; start += 1000) {
-        await transaction
-          .insertInto('files')
-          .values(files.slice(start, start + 1000))
-          .execute();
-      }
-      await writeEvents(transaction, row.id, at, [
-        { type: 'process.created', data: { name: row.name, label: row.label, computer: computer.label } },
-        ...(pausedFor === undefined ? [] : [{ type: 'process.paused' as const, data: { reason: pausedFor } }]),
-      ]);
-      rows.push(row);
+    for (const [index, job] of jobs.entries()) {
+      const made = { job, uuid: uuids[index] ?? '', files: stored[index] ?? [] };
+      rows.push(await insertCalcJob(transaction, made, shellProcess, turns, at));
     }
     return rows;
   });
+}
+
+/** What a calcjob is beside its job. */
+export interface CalcJobProcess {
+  /** Of its definition. */
+  readonly name: string;
+  readonly version: number;
+  readonly parentId: number | null;
+  /** Whose driver parses its results; null where no code of a user does. */
+  readonly lane: string | null;
+  readonly module: string | null;
+}
+
+/** The process of a job that somebody wrote down as a job. */
+const shellProcess: CalcJobProcess = { name: 'shell', version: 1, parentId: null, lane: null, module: null };
+
+/** A job with its files in the repository. */
+export interface StoredJob {
+  readonly job: PreparedJob;
+  readonly uuid: string;
+  readonly files: readonly Omit<FileRow, 'process_id'>[];
+}
+
+/** Stores a calcjob; done twice with the same uuid it is done once. */
+export async function insertCalcJob(
+  transaction: StoreTransaction,
+  { job: { job, computer, pausedFor }, uuid, files: given }: StoredJob,
+  { name, version, parentId, lane, module }: CalcJobProcess,
+  turns: Turns,
+  at: number,
+): Promise<ProcessRow> {
+  const known = await transaction.selectFrom('processes').selectAll().where('uuid', '=', uuid).executeTakeFirst();
+  if (known !== undefined) return known;
+  const row = await transaction
+    .insertInto('processes')
+    .values({
+      uuid,
+      kind: 'calcjob',
+      name,
+      version,
+      parent_id: parentId,
+      lane,
+      module,
+      label: job.label ?? '',
+      description: job.description ?? '',
+      state: 'created',
+      stage: 'upload',
+      stage_since: at,
+      computer_id: computer.id,
+      priority: job.priority,
+      turn: await turns.next(computer.id, job.label ?? ''),
+      inputs: JSON.stringify(job),
+      created_at: at,
+      updated_at: at,
+      due_at: at,
+      ...(pausedFor === undefined ? {} : { paused: 1, paused_reason: pausedFor, paused_at: at }),
+    })
+    .returningAll()
+    .executeTakeFirstOrThrow();
+  const pools = Object.entries(job.pools).map(([pool, amount]) => ({ process_id: row.id, pool, amount }));
+  if (pools.length > 0) await transaction.insertInto('process_pools').values(pools).execute();
+  const files = given.map((file) => ({ ...file, process_id: row.id }));
+  for (let start = 0; start < files.length; start += 1000) {
+    await transaction
+      .insertInto('files')
+      .values(files.slice(start, start + 1000))
+      .execute();
+  }
+  await writeEvents(transaction, row.id, at, [
+    { type: 'process.created', data: { name: row.name, label: row.label, computer: computer.label } },
+    ...(pausedFor === undefined ? [] : [{ type: 'process.paused' as const, data: { reason: pausedFor } }]),
+  ]);
+  return row;
 }
 
 /**
  * Gives each new job the turn after the last one of its label, and a label that is new, or has waited for nothing
  * lately, the turn after the last one that was submitted: where a limit makes jobs wait, labels go one by one.
  */
-class Turns {
+export class Turns {
   readonly #transaction: StoreTransaction;
   readonly #last = new Map<string, number>();
 

@@ -55,7 +55,7 @@ export function joinErrors(errors: readonly InputError[]): InputError {
 }
 
 /** Checks one job against its codes and its computer. Errors: an InputError that tells all that is wrong. */
-export async function prepareJob(profile: Profile, request: JobRequest): Promise<PreparedJob> {
+export async function prepareJob(profile: Pick<Profile, 'store'>, request: JobRequest): Promise<PreparedJob> {
   const { job: given, files: sent, origin, ...rest } = request;
   const { job, files: carried } = await resolveCodes(profile.store, given, origin);
   const row = await computerOf(profile, job, origin);
@@ -73,7 +73,7 @@ export async function prepareJob(profile: Profile, request: JobRequest): Promise
 }
 
 /** A job that names no computer goes to the only one there is. */
-async function computerOf({ store }: Profile, job: Job, origin: Origin): Promise<ComputerRow> {
+async function computerOf({ store }: Pick<Profile, 'store'>, job: Job, origin: Origin): Promise<ComputerRow> {
   if (job.computer === undefined) {
     const [only, ...others] = await listComputers(store);
     if (only !== undefined && others.length === 0) return only;

@@ -1,3 +1,4 @@
+import type { JobOptions } from '../calcjob/define-calcjob.js';
 import { messageOf, WherryError } from '../errors.js';
 import type { ExitCodeTemplates, ProcessDefinition } from '../process/definition.js';
 import type { InputsOf, OutputsOf } from '../process/inputs.js';
@@ -10,6 +11,8 @@ export interface CallOptions {
   /** For people: shown in lists. */
   readonly label?: string;
   readonly description?: string;
+  /** Of a calcjob: where it runs, with which resources, and what else its job may say. */
+  readonly job?: JobOptions;
 }
 
 /** What a host has to know to store a child, or an output. */
@@ -78,7 +81,7 @@ export class WorkflowContext<Codes extends ExitCodeTemplates = ExitCodeTemplates
     const asked: CallRecord = {
       type: 'process',
       name: definition.name,
-      fingerprint: fingerprintOf(inputs),
+      fingerprint: fingerprintOf(options.job === undefined ? inputs : { inputs, job: options.job }),
       child: uuid,
     };
     let made: CallRecord = asked;

@@ -7,8 +7,8 @@ import type { ProcessRow } from '../../store/tables.js';
 import { type Caller, withCaller } from '../../workflow/caller.js';
 import { type FunctionDefinition, namedOutputs } from '../../workflow/functions.js';
 import type { DriverTools } from '../driver-tools.js';
+import { excepted } from './excepted.js';
 import { namedData } from './results.js';
-import { excepted } from './workflow-host.js';
 
 /** Runs a function from its stored inputs, and stores what it gives. Errors: those of `carryOut`. */
 export async function runFunction(

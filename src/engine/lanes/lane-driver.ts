@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { setImmediate as nextTurn } from 'node:timers/promises';
+import type { CalcJobDefinition } from '../../calcjob/define-calcjob.js';
 import { killed } from '../../calcjob/kill.js';
 import { messageOf, WherryError } from '../../errors.js';
 import { insertProcess } from '../../process/create.js';
@@ -18,11 +19,13 @@ import { stopDriving } from '../computer-poll.js';
 import type { DriverTools } from '../driver-tools.js';
 import { requestKill } from '../intents.js';
 import type { WorkDriver } from '../work-driver.js';
+import { insertReadyCalcJob, parseCalcJob, prepareCalcJob } from './calcjob-run.js';
 import type { DefinitionSource } from './definition-source.js';
+import { excepted } from './excepted.js';
 import { runFunction } from './function-run.js';
 import { dueLaneRows, laneKills, livingChildren, nextLaneTime } from './lane-work.js';
 import { namedData, resultOf } from './results.js';
-import { excepted, type StoredChild, type WorkflowKeeper } from './workflow-host.js';
+import type { StoredChild, WorkflowKeeper } from './workflow-host.js';
 import { WorkflowRun } from './workflow-run.js';
 
 /** Most functions that are begun because they are due, most workflows in memory, and rows that are read at once. */
@@ -131,11 +134,18 @@ export class LaneDriver implements WorkDriver {
     const { label = '', description = '' } = options;
     const module = parent === undefined ? await this.#definitions.moduleOf(definition.name) : parent.module;
     const uuid = randomUUID();
-    const made = { uuid, definition, label, description, inputs, module, lane: this.lane, begun: true };
+    const place = { parentId: parent?.id ?? null, module, lane: this.lane };
+    if (definition.kind === 'calcjob') {
+      const asked = { ...options, uuid };
+      const ready = await prepareCalcJob(this.#tools, definition as CalcJobDefinition, inputs, asked);
+      const ended = this.#endOf(uuid);
+      await fenced(store, this.lease, (transaction) => insertReadyCalcJob(transaction, ready, place, now()));
+      this.#tools.wake();
+      return ended;
+    }
     const ended = this.#endOf(uuid);
-    const row = await fenced(store, this.lease, (transaction) =>
-      insertProcess(transaction, { ...made, parentId: parent?.id ?? null }, now()),
-    );
+    const made = { uuid, definition, label, description, inputs, ...place, begun: true };
+    const row = await fenced(store, this.lease, (transaction) => insertProcess(transaction, made, now()));
     this.#beginAll([{ row, definition }]);
     return ended;
   }
@@ -193,8 +203,13 @@ export class LaneDriver implements WorkDriver {
   }
 
   #begin(row: ProcessRow, definition: ProcessDefinition): void {
+    const carryOutHere = (moved: ProcessRow, transition: Transition) => this.#carryOut(moved, transition);
+    if (definition.kind === 'calcjob') {
+      const calcJob = definition as CalcJobDefinition;
+      this.#track(this.#functions, row, () => parseCalcJob(this.#tools, row, calcJob, carryOutHere));
+      return;
+    }
     if (definition.kind === 'function') {
-      const carryOutHere = (moved: ProcessRow, transition: Transition) => this.#carryOut(moved, transition);
       const caller = (parent: ProcessRow) => ({
         call: (called: ProcessDefinition, inputs: unknown, options?: CallOptions) =>
           this.call(called, inputs, options, parent),

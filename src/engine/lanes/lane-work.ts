@@ -13,7 +13,7 @@ export async function lanesWithWork(store: Store, now: number): Promise<string[]
   const living = () => store.selectFrom('processes').select('lane').distinct().where('lane', 'is not', null);
   const ready = living().where('paused', '=', sql.lit(0));
   const queries = [
-    ready.where('stage', 'is not', null).where('due_at', '<=', now),
+    ready.where('stage', 'is not', null).where('due_at', '<=', now).where('stage', 'in', ['run', 'parse']),
     ready.where('state', '=', sql.lit('running')),
     living().where('kill_requested_at', 'is not', null).where('ended_at', 'is', null).where('due_at', '<=', now),
   ];
@@ -69,7 +69,7 @@ export async function laneKills(store: Store, lane: string, now: number): Promis
     .where('kill_requested_at', 'is not', null)
     .where('ended_at', 'is', null)
     .where('due_at', '<=', now)
-    .where('stage', 'in', ['run', 'parse'])
+    .where('stage', '=', 'run')
     .orderBy('due_at')
     .limit(256)
     .execute();

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
-import { messageOf, WherryError } from '../../errors.js';
+import type { CalcJobDefinition } from '../../calcjob/define-calcjob.js';
+import { WherryError } from '../../errors.js';
 import { insertProcess, linkLeaves, type NewProcess, runStage } from '../../process/create.js';
 import type { ProcessDefinition } from '../../process/definition.js';
 import { exitCode } from '../../process/exit-code-template.js';
@@ -11,6 +12,8 @@ import type { ProcessRow } from '../../store/tables.js';
 import type { CallRequest, ContextHost } from '../../workflow/context.js';
 import type { Batch, ExecutionHost, FunctionEnd } from '../../workflow/execution.js';
 import type { DriverTools } from '../driver-tools.js';
+import { insertReadyCalcJob, prepareCalcJob, type ReadyCalcJob } from './calcjob-run.js';
+import { excepted } from './excepted.js';
 
 /** What became of a call that is ready to be stored. */
 export type PreparedCall =
@@ -19,6 +22,7 @@ export type PreparedCall =
       readonly child: Omit<NewProcess, 'parentId' | 'lane' | 'module' | 'begun'>;
       readonly definition: ProcessDefinition;
     }
+  | { readonly type: 'calcjob'; readonly ready: ReadyCalcJob }
   | { readonly type: 'output'; readonly leaves: readonly Leaf[] };
 
 /** A child that was stored. */
@@ -74,6 +78,11 @@ export class WorkflowHost implements ExecutionHost<PreparedCall>, ContextHost<Pr
     }
     const { uuid, definition, options } = request;
     const inputs = await checkInputs(definition, request.inputs, repository);
+    if (definition.kind === 'calcjob') {
+      const calcJob = definition as CalcJobDefinition;
+      const ready = await prepareCalcJob(this.#tools, calcJob, inputs, { ...options, uuid });
+      return { type: 'calcjob', ready };
+    }
     const { label = '', description = '' } = options;
     return { type: 'process', definition, child: { uuid, definition, label, description, inputs } };
   }
@@ -95,6 +104,7 @@ export class WorkflowHost implements ExecutionHost<PreparedCall>, ContextHost<Pr
         await this.#writeRecords(transaction, batch);
         for (const call of batch.prepared) {
           if (call.type === 'output') await linkLeaves(transaction, this.row.id, 'output', call.leaves, at);
+          else if (call.type === 'calcjob') await insertReadyCalcJob(transaction, call.ready, this.#place(), at);
           else children.push(await this.#insertChild(transaction, call, at));
         }
         if (end === undefined) await lookAgainIfWoken(transaction, this.row.id, this.heard, at);
@@ -110,10 +120,15 @@ export class WorkflowHost implements ExecutionHost<PreparedCall>, ContextHost<Pr
     { child, definition }: Extract<PreparedCall, { type: 'process' }>,
     at: number,
   ): Promise<StoredChild> {
+    const place = { ...this.#place(), begun: this.#keeper.hasRoom() };
+    return { row: await insertProcess(transaction, { ...child, ...place }, at), definition };
+  }
+
+  /** Children stand where it stands, and their definitions are found where its own is. */
+  #place(): { readonly parentId: number; readonly lane: string; readonly module: string | null } {
     const { id, lane, module } = this.row;
     if (lane === null) throw new WherryError('internal', `workflow ${id} stands in no lane`);
-    const place = { parentId: id, lane, module, begun: this.#keeper.hasRoom() };
-    return { row: await insertProcess(transaction, { ...child, ...place }, at), definition };
+    return { parentId: id, lane, module };
   }
 
   async #writeRecords(transaction: StoreTransaction, { position, records }: Batch<PreparedCall>): Promise<void> {
@@ -153,13 +168,6 @@ export class WorkflowHost implements ExecutionHost<PreparedCall>, ContextHost<Pr
   #isEmitted(label: string): boolean {
     return [...this.emitted.keys()].some((emitted) => label === emitted || label.startsWith(`${emitted}.`));
   }
-}
-
-/** Code of a user failed: the process is excepted with its words. */
-export function excepted(error: unknown): Transition {
-  const stack = error instanceof Error ? error.stack : undefined;
-  const { code, hint } = error instanceof WherryError ? error : { code: 'computation-failed', hint: undefined };
-  return { to: 'excepted', exception: { code, message: messageOf(error), hint, stack } };
 }
 
 /** One that something ended for, which it has not heard of, is due again at once. */

@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { Chain } from '../../../examples/add-on-computer.js';
 import { addAndMultiply } from '../../../examples/arithmetic.js';
 import { NestedWorkflow } from '../../../examples/nested-workflow.js';
 import { Runner, run } from '../../../src/engine/control/runner.js';
@@ -37,5 +38,16 @@ describe('addAndMultiply', () => {
 describe('NestedWorkflow', () => {
   it.each([0, 1, 50, 200])('of %i levels', async (n) => {
     expect(await run(NestedWorkflow, { n })).toEqual({ depth: n });
+  });
+});
+
+describe('Chain', () => {
+  it('runs calcjobs, one after another', async () => {
+    expect(await run(Chain, { n: 3 })).toEqual({ total: 3 });
+    const rows = await test.profile.store.selectFrom('processes').selectAll().orderBy('id').execute();
+    expect(rows.map(({ name, state, exit_status, parent_id }) => [name, state, exit_status, parent_id])).toEqual([
+      ['example.chain', 'finished', 0, null],
+      ...Array.from({ length: 3 }, () => ['example.add-on-computer', 'finished', 0, 1]),
+    ]);
   });
 });
