@@ -28,7 +28,8 @@ const config = fc.record(
     schedulerOptions: settings,
     workDirectory: text.map((name) => `/scratch/${name.replace(/[\n/{}.]/g, '')}`),
     shebang: fc.constantFrom('#!/bin/sh', '#!/usr/bin/env -S bash -l'),
-    mpirun: fc.array(text),
+    mpirun: fc.array(text.map((word) => word.replaceAll('{', ''))),
+    doubleQuotes: fc.boolean(),
     prepend: text,
     append: text,
     limits: fc.record(
