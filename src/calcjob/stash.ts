@@ -101,50 +101,43 @@ function stashScript(directory: string, target: string, { files, mode, dereferen
   return [
     longScript(directory, prepare, part, '{ is_ours && cd / && rm -rf "$part"; }'),
     `directory=${quote(directory)}`,
-    mode === 'copy' ? copying(dereference) : listing,
-    stashing,
-    ...words.map((word) => `stash ${word}`),
-    ...(mode === 'copy' ? [] : packing(mode, dereference)),
+    naming,
+    ...(mode === 'copy' ? copying(words, dereference) : packing(words, mode, dereference)),
     'is_ours',
     `mv -T "$part" ${quote(target)}`,
   ].join('\n');
 }
 
-/** \`stash\` keeps everything that is given, but what patterns find beside what is meant by them. */
-const stashing = `\
-stash() {
-  for one do
-    if [ ! -e "$one" ] && [ ! -L "$one" ]; then continue; fi
-    name=\${one#"$directory"/}
-    case "/$name/" in */./*|*/../*|/${ownFiles.directory}/*) continue ;; esac
-    keep "$name"
-  done
+/** Sets `name` to the name of $1 in the job's directory. Patterns find more than is meant by them: that has none. */
+const naming = `\
+name_of() {
+  name=
+  if [ ! -e "$1" ] && [ ! -L "$1" ]; then return 0; fi
+  case "\${1#"$directory"}/" in */./*|*/../*|/${ownFiles.directory}/*) return 0 ;; esac
+  name=\${1#"$directory"/}
 }`;
 
 /** What was kept already, by another pattern, stays. */
-const copying = (dereference: boolean) => `\
-keep() {
-  parents . "$1"
-  if [ ! -e "./$1" ] && [ ! -L "./$1" ]; then cp ${dereference ? '-RL' : '-RP'} "$directory/$1" "./$1"; fi
-}`;
-
-/** Names on their way to tar stand in the job's own folder. */
-const list = `${ownFiles.directory}/stash-names`;
-const listing = `\
-: > "$directory/${list}"
-keep() { printf './%s\\0' "$1" >> "$directory/${list}"; }`;
+function copying(words: readonly string[], dereference: boolean): string[] {
+  return [
+    'keep() {',
+    '  parents . "$1"',
+    `  if [ ! -e "./$1" ] && [ ! -L "./$1" ]; then cp ${dereference ? '-RL' : '-RP'} "$directory/$1" "./$1"; fi`,
+    '}',
+    `for one in ${words.join(' ')}; do name_of "$one"; [ -z "$name" ] || keep "$name"; done`,
+  ];
+}
 
 const packers = { tar: '', 'tar.gz': '-z', 'tar.xz': '-J' } as const;
 
-function packing(mode: Exclude<Stash['mode'], 'copy'>, dereference: boolean): string[] {
+function packing(words: readonly string[], mode: Exclude<Stash['mode'], 'copy'>, dereference: boolean): string[] {
   const archive = `./${archiveName}${mode.slice('tar'.length)}`;
   const options = [packers[mode], dereference ? '-h' : ''].filter((option) => option !== '').join(' ');
   return [
+    'set --',
+    `for one in ${words.join(' ')}; do name_of "$one"; [ -z "$name" ] || set -- "$@" "./$name"; done`,
     // GNU tar reads a backslash in a name as the start of an escape; other tars do neither that nor know the option.
     'verbatim=--no-unquote; tar $verbatim --version >/dev/null 2>&1 || verbatim=',
-    `if [ -s "$directory/${list}" ]; then`,
-    `  tar -c ${options} $verbatim -f ${archive} -C "$directory" --null -T "$directory/${list}"`,
-    'fi',
-    `rm -f "$directory/${list}"`,
+    `[ $# = 0 ] || tar -c ${options} $verbatim -f ${archive} -C "$directory" "$@"`,
   ];
 }

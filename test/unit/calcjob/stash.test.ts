@@ -186,10 +186,10 @@ describe('an archive', () => {
   });
 
   it('that cannot be made is a failure', async () => {
-    const row = await ended({ mode: 'tar.gz', files: ['out'] });
-    await mkdir(path.join(rig.place, 'job/.wherry/stash-names'));
+    const row = await ended({ mode: 'tar.gz', files: ['out'], dereference: true });
+    await symlink('/nowhere', path.join(rig.place, 'job/out/broken'));
     const after = await stashed(row);
-    expect(outcomeOf(after)).toMatchObject({ failure: expect.stringContaining('stash files in') });
+    expect(outcomeOf(after)).toMatchObject({ failure: expect.stringContaining('out/broken') });
     expect(await stat(`${folderOf(row)}.part`).catch(() => 'gone')).toBe('gone');
     expect(await stat(folderOf(row)).catch(() => 'gone')).toBe('gone');
   });
