@@ -41,16 +41,20 @@ export {
   type PreparedCalcJob,
 } from './calcjob/define-calcjob.js';
 export { InputFolder } from './calcjob/input-folder.js';
+export type { CodeConfig } from './config/code.js';
+export { readCodeFile, writeCode } from './config/code-file.js';
 export type { ComputerConfig, Limits } from './config/computer.js';
 export { readComputerFile, writeComputer } from './config/computer-file.js';
 export type { Job, JobInput } from './config/job.js';
 export { readJobFile } from './config/job-file.js';
+export { addCode, type Code, getCode, listCodes, removeCode } from './engine/codes.js';
 export { type ComputerView, computerView } from './engine/computer-view.js';
 export { addComputer, changeComputer, getComputer, listComputers, removeComputer } from './engine/computers.js';
 export { Driver, type DriverOptions } from './engine/control/driver.js';
 export { type OpenOptions, openCommunicator } from './engine/control/open-communicator.js';
 export { type Controlled, type Launched, ProcessControl } from './engine/control/process-control.js';
 export { Runner, run, type Submitted } from './engine/control/runner.js';
+export { type DryRun, dryRun } from './engine/dry-run.js';
 export { Engine, type EngineOptions, type ForeignDriver } from './engine/engine.js';
 export { type Explanation, explain } from './engine/explain.js';
 export { type Initialised, initProfile, type ServicesWanted } from './engine/init-profile.js';

@@ -1,7 +1,7 @@
 import { type JobInput, jobSchema } from '../config/job.js';
 import { resolveFiles, resolveParser } from '../config/job-file.js';
 import { validate } from '../config/validate.js';
-import { submitJobs } from './prepare-jobs.js';
+import { type JobRequest, submitJobs } from './prepare-jobs.js';
 import type { Profile } from './profile.js';
 import { computerNames, type ProcessSummary, summaryOf } from './views.js';
 
@@ -19,12 +19,15 @@ export async function submitJob(
   given: JobInput,
   options: { readonly baseDirectory?: string } = {},
 ): Promise<ProcessSummary> {
-  const origin = { source: '' };
-  const checked = validate(given, jobSchema, origin);
-  const baseDirectory = options.baseDirectory ?? process.cwd();
-  const files = await resolveFiles(checked, baseDirectory, origin);
-  const job = await resolveParser(checked, baseDirectory, origin);
-  const [row] = await submitJobs(profile, [{ job, files, origin }]);
+  const [row] = await submitJobs(profile, [await readJob(given, options.baseDirectory)]);
   if (row === undefined) throw new Error('a job was given and none was stored');
   return summaryOf(row, await computerNames(profile.store));
+}
+
+/** Checks a job by its schema and finds its files here. Errors: `bad-input`. */
+export async function readJob(given: JobInput, baseDirectory = process.cwd()): Promise<JobRequest> {
+  const origin = { source: '' };
+  const checked = validate(given, jobSchema, origin);
+  const files = await resolveFiles(checked, baseDirectory, origin);
+  return { job: await resolveParser(checked, baseDirectory, origin), files, origin };
 }
