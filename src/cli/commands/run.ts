@@ -3,6 +3,7 @@ import type { Engine } from '../../engine/engine.js';
 import { submitJobs } from '../../engine/prepare-jobs.js';
 import type { Profile } from '../../engine/profile.js';
 import type { ProcessSummary } from '../../engine/views.js';
+import { InputError } from '../../errors.js';
 import type { ProcessRow } from '../../store/tables.js';
 import { defineCommand } from '../command.js';
 import { hintLines } from '../errors.js';
@@ -17,15 +18,24 @@ import { paint, print, printable, printJson, say, terminalWidth } from '../termi
 import { withProfile } from '../with-profile.js';
 
 export const command = defineCommand({
-  positionals: { files: { type: 'string', array: true, describe: 'job files (YAML or JSON), - for stdin' } },
+  positionals: {
+    files: { type: 'string', array: true, describe: 'job files (YAML or JSON), - for stdin; or one script (.ts, .js)' },
+  },
   options: jobOptions,
   takesCommand: true,
   examples: [
     ['$0 job.yaml', 'run the job of a file'],
     ['$0 --computer localhost -- echo hello', 'run a command'],
+    ['$0 study.ts', 'run a script with the profile loaded'],
   ],
-  run: (given, words) =>
-    withProfile(given, async (profile) => {
+  run: async (given, words) => {
+    const [script, ...others] = given.files ?? [];
+    if (script !== undefined && isScript(script)) {
+      if (others.length > 0) throw new InputError('one script at a time; its own arguments come behind --');
+      const { runScript } = await import('../run-script.js');
+      return runScript(script, given, words);
+    }
+    return withProfile(given, async (profile) => {
       const rows = await submitJobs(profile, await readJobs(given, words));
       using interrupted = interruption();
       const { summaries, stuck } = await drive(profile, rows, interrupted.signal);
@@ -37,8 +47,14 @@ export const command = defineCommand({
       }
       if (interrupted.signal.aborted) sayHowToGoOn(summaries);
       return summaries.every(succeeded) ? 0 : 1;
-    }),
+    });
+  },
 });
+
+/** Is this a script, and not a job? */
+function isScript(file: string): boolean {
+  return /\.[cm]?[jt]s$/.test(file);
+}
 
 type Outcome = {
   readonly summaries: readonly ProcessSummary[];

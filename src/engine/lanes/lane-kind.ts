@@ -5,6 +5,10 @@ import type { DefinitionSource } from './definition-source.js';
 import { laneLease } from './lane.js';
 import { LaneDriver } from './lane-driver.js';
 import { lanesWithWork } from './lane-work.js';
+import { takeUpOrphans } from './orphans.js';
+
+/** Milliseconds between two looks for what programs have left that are gone. */
+const orphanInterval = 5_000;
 
 /** The lanes that a program drives: those that all workers share, or one of its own. */
 export class LaneWork implements WorkKind {
@@ -12,6 +16,7 @@ export class LaneWork implements WorkKind {
   readonly #tools: DriverTools;
   readonly #lanes: ReadonlyMap<string, string>;
   readonly #definitions: DefinitionSource;
+  #lookedForOrphans = Number.NEGATIVE_INFINITY;
   /** Those that are held, whether there is work or not. */
   readonly #always: readonly string[];
 
@@ -31,6 +36,10 @@ export class LaneWork implements WorkKind {
   async withWork(): Promise<readonly string[]> {
     if (this.#always.length > 0) return this.#always;
     const { store, now } = this.#tools;
+    if (now() - this.#lookedForOrphans >= orphanInterval) {
+      this.#lookedForOrphans = now();
+      await takeUpOrphans(store, now());
+    }
     return (await lanesWithWork(store, now())).map(laneLease).filter((name) => this.#lanes.has(name));
   }
 
