@@ -14,7 +14,7 @@ export const codeOptions = {
   engine: text('words that run something in the image, such as "singularity exec {image}"'),
   'wrap-parameters': { type: 'boolean', describe: 'give executable and arguments to the engine as one word' },
   'double-quotes': { type: 'boolean', describe: 'let the shell fill in variables in its words' },
-  mpi: { type: 'boolean', describe: 'it runs under MPI (--no-mpi: it does not)' },
+  mpi: { type: 'boolean', describe: 'it runs under MPI (--mpi=false: it does not)' },
   prepend: text('shell lines before the programs of its jobs'),
   append: text('shell lines behind them'),
   description: text('a text for people'),

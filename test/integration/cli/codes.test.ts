@@ -12,7 +12,7 @@ afterAll(() => wherry[Symbol.asyncDispose]());
 it('codes: added, tested, shown, exported, used by jobs that outlive them, removed', async () => {
   await wherry.write('count/count.sh', '#!/bin/sh\nwc -l < "$1"\n');
   await wherry.write('numbers.txt', '1\n2\n3\n');
-  expect(await wherry.succeed(['code', 'add', 'sh@localhost', '--executable', '/bin/sh', '--no-mpi'])).toBe(
+  expect(await wherry.succeed(['code', 'add', 'sh@localhost', '--executable', '/bin/sh', '--mpi=false'])).toBe(
     'sh@localhost\n',
   );
   await wherry.succeed([
@@ -37,10 +37,8 @@ it('codes: added, tested, shown, exported, used by jobs that outlive them, remov
     ['pw@localhost', 'installed'],
     ['sh@localhost', 'installed'],
   ]);
-  expect(await wherry.succeed(['code', 'list'])).toMatch(/^sh@localhost +installed +no +\/bin\/sh/m);
-  expect(await wherry.succeed(['code', 'show', 'count'])).toMatch(/^# sends count\.sh \(25 bytes\)$/m);
+  expect(await wherry.succeed(['code', 'show', 'count'])).toMatch(/^# sends count\.sh \(23 bytes\)$/m);
   expect(await wherry.succeed(['code', 'test', 'sh'])).toMatch(/^ok +executable +\/bin\/sh/);
-  await wherry.succeed(['code', 'test', 'count']);
   expect((await wherry.run(['code', 'test', 'pw'])).exitCode).toBe(1);
 
   const job = {
@@ -67,7 +65,6 @@ it('codes: added, tested, shown, exported, used by jobs that outlive them, remov
   expect(await wherry.succeed(['files', 'cat', '1', 'stdout.txt'])).toBe('3\n');
   expect(await wherry.succeed(['files', 'cat', '1', 'count.txt'])).toBe('3\n');
   expect(await wherry.succeed(['files', 'cat', '2', 'stdout.txt'])).toBe('it works\n');
-  expect(await wherry.succeed(['show', '1'])).toContain('count numbers.txt');
   expect(await wherry.succeed(['show', '2'])).toMatch(/^command: +\/bin\/sh -c 'echo "\$0"' 'it works'$/m);
 
   const dry = await wherry.run(['submit', '--dry-run', '--computer', 'localhost', '--', 'echo', 'a b']);
