@@ -24,9 +24,13 @@ const aboutSqlite = ['test/unit/store/store.test.ts', 'test/unit/store/sqlite-sp
  * These are about files and threads, take their time, and ask the store nothing that others do not; or their moments are
  * those of a store that answers at once.
  */
-const onSqliteOnly = ['process/compute', 'store/repository', 'engine/limits'].map(
-  (name) => `test/unit/${name}.test.ts`,
-);
+const onSqliteOnly = [
+  'process/compute',
+  'store/repository',
+  'engine/limits',
+  'engine/graph/layout',
+  'engine/graph/pictures',
+].map((name) => `test/unit/${name}.test.ts`);
 
 /** Examples and documentation import what users would. */
 const alias = { 'wherry/plugin': sourceOf('plugin'), wherry: sourceOf('index') };

@@ -29,7 +29,7 @@ export const groups: Readonly<Record<string, string>> = {
   computer: 'configure and test computers',
   daemon: 'the program that drives processes in the background',
   files: 'the files of a calcjob',
-  plugin: 'schedulers and transports',
+  plugin: 'schedulers, transports and processes',
   store: 'where processes are kept',
 };
 
@@ -42,6 +42,7 @@ export const commandTable: readonly CommandEntry[] = [
   entry(['show'], '<ids..>', 'everything known of processes', () => import('./commands/show.js')),
   entry(['report'], '<id>', 'what happened to a process', () => import('./commands/report.js')),
   entry(['explain'], '<id>', 'what a process waits for', () => import('./commands/explain.js')),
+  entry(['graph'], '<id>', 'where data came from and went to', () => import('./commands/graph.js')),
   entry(['status'], '', 'the state of the profile', () => import('./commands/status.js')),
   entry(['wait'], '<ids..>', 'wait until processes have ended', () => import('./commands/wait.js')),
   entry(['watch'], '[id]', 'what happens, as it happens', () => import('./commands/watch.js')),
@@ -95,7 +96,8 @@ export const commandTable: readonly CommandEntry[] = [
   entry(['broker', 'resend'], '[ids..]', 'send parked tasks again', () => import('./commands/broker-resend.js')),
   entry(['broker', 'drop'], '[ids..]', 'throw parked tasks away', () => import('./commands/broker-drop.js')),
   entry(['store', 'migrate'], '', 'move the store to PostgreSQL', () => import('./commands/store-migrate.js')),
-  entry(['plugin', 'list'], '', 'list schedulers and transports', () => import('./commands/plugin-list.js')),
+  entry(['plugin', 'list'], '', 'list schedulers, transports and processes', () => import('./commands/plugin-list.js')),
+  entry(['plugin', 'show'], '<name>', 'what a process takes and gives', () => import('./commands/plugin-show.js')),
   entry(
     ['completion'],
     '',

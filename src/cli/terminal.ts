@@ -56,14 +56,18 @@ export function say(text: string): void {
   process.stderr.write(`${text}\n`);
 }
 
-/** Prints a value as JSON. It needs no escapes of ours: JSON has its own, but for a few that terminals obey too. */
+/** Prints a value as JSON. */
 export function printJson(value: unknown): void {
-  const written = JSON.stringify(value, null, 2).replace(/[\u007f-\u009f\p{Cf}\p{Zl}\p{Zp}]/gu, (character) =>
+  print(jsonText(value));
+}
+
+/** A value as JSON. It needs no escapes of ours: JSON has its own, but for a few that terminals obey too. */
+export function jsonText(value: unknown): string {
+  return JSON.stringify(value, null, 2).replace(/[\u007f-\u009f\p{Cf}\p{Zl}\p{Zp}]/gu, (character) =>
     [...Array(character.length).keys()]
       .map((index) => `\\u${character.charCodeAt(index).toString(16).padStart(4, '0')}`)
       .join(''),
   );
-  print(written);
 }
 
 /** A reader that has seen enough (`| head`) is no error. */
