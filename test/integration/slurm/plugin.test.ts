@@ -102,6 +102,22 @@ describe('a real Slurm', () => {
     expect(await recorded(timeout, 'timeout', 60_000)).not.toHaveProperty('exitCode');
   });
 
+  it('holds a job until it is released, and lets another begin at its time and not before', async () => {
+    const mail = { to: 'nobody', onBegin: true, onEnd: true, onFail: true };
+    const options = { rerunnable: false, mail, exclusive: true, importEnvironment: false };
+    const held = await accepted({ hold: true, ...options }, '[ "$SLURM_EXPORT_ENV" = ALL ]');
+    const begin = Math.ceil(Date.now() / 1000) + 7_200;
+    const later = await accepted({ beginTime: new Date(begin * 1000).toISOString() });
+    expect(await listed(held, 'held')).toMatchObject({ reason: 'JobHeldUser' });
+    const shown = async (id: string) => (await slurm.run(['scontrol', 'show', 'job', id])).stdout;
+    expect(await shown(held)).toMatch(/Requeue=0 [\s\S]*OverSubscribe=NO [\s\S]*MailType=BEGIN,END,FAIL/);
+    const start = (await slurm.run(['env', 'TZ=UTC0', 'squeue', '-h', '-j', later, '-o', '%r %S'])).stdout.trim();
+    expect(start).toBe(`BeginTime ${new Date(begin * 1000).toISOString().slice(0, 19)}`);
+    await slurm.runAsUser(['scontrol', 'release', held]);
+    await kill([later]);
+    expect(await recorded(held, 'done')).toMatchObject({ exitCode: 0 });
+  });
+
   it('cancels jobs, whatever else is in the list', async () => {
     const running = await accepted({}, 'sleep 300');
     const queued = await accepted({ headerLines: ['#SBATCH --hold'] });
