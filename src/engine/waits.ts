@@ -88,7 +88,10 @@ export function listingWait(row: ProcessRow, computer: ComputerRow): Wait {
   return {
     waitingFor: row.waiting_for ?? 'the scheduler',
     since: row.waiting_since ?? row.stage_since,
-    next: 'the scheduler is asked about all its jobs',
+    next:
+      row.scheduler_state === 'held'
+        ? `somebody releases job ${row.job_id} on ${computer.label}; until then it is listed like the others`
+        : 'the scheduler is asked about all its jobs',
     nextAt: Math.max(computer.poll_at ?? 0, computer.polled_at ?? 0),
     details: absent,
   };

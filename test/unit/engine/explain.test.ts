@@ -130,6 +130,19 @@ describe('explain', () => {
     expect(found.details).toContain('job 77 is queued: Priority');
   });
 
+  it('of a job that the queue holds says who can let it begin', async () => {
+    const held = {
+      scheduler_state: 'held',
+      scheduler_reason: 'JobHeldUser',
+      waiting_for: 'the scheduler: held (JobHeldUser)',
+    };
+    const queued = { state: 'waiting', stage: 'update', job_id: '17', due_at: null };
+    expect(await explained({ ...queued, ...held })).toMatchObject({
+      waitingFor: 'the scheduler: held (JobHeldUser)',
+      next: 'somebody releases job 17 on daint; until then it is listed like the others',
+    });
+  });
+
   it('of an ended process says how it ended', async () => {
     expect(
       await explained({
