@@ -16,7 +16,7 @@ export interface LinkStyle {
   readonly dotStyle: string;
 }
 
-const data: NodeStyle = { fill: '#ffffff', border: '#64748b' };
+const data: NodeStyle = { fill: '#ecfeff', border: '#0891b2' };
 
 const nodeStyles: Readonly<Record<string, NodeStyle>> = {
   calcjob: { fill: '#dbeafe', border: '#2563eb' },

@@ -50,7 +50,8 @@ const upwards = ' upwards';
  * same picture. The time is about proportional to the number of boxes and edges.
  */
 export function layOut(boxes: readonly Size[], edges: readonly LayoutEdge[]): Layout {
-  const mostInLayer = Math.max(10, Math.ceil(2 * Math.sqrt(boxes.length)));
+  // Boxes are about twice as wide as a layer is high: so the whole is a little wider than high.
+  const mostInLayer = Math.max(10, Math.ceil(1.3 * Math.sqrt(boxes.length)));
   const { layerOf: layerOfBoxes, isUpwards } = assignLayers(boxes.length, edges, mostInLayer);
   const lines = edges.map(({ from, to, group }, index): Line => {
     const [upper, lower] = isUpwards[index] ? [to, from] : [from, to];

@@ -109,8 +109,8 @@ describe('the layout', () => {
     const count = 400;
     const edges = Array.from({ length: count }, (_, index) => edge(0, index + 1, 'call'));
     const { width, height } = layOut(boxesOf(count + 1), edges);
-    expect(width).toBeLessThan(8_000);
-    expect(height).toBeLessThan(2_000);
+    expect(width).toBeLessThan(5_000);
+    expect(height).toBeLessThan(3_000);
   });
 
   it('is done with 10 000 boxes in seconds, also where one workflow has called all others one after the other', () => {
