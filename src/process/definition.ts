@@ -81,7 +81,8 @@ function checkPorts({ name, inputs, outputs }: ProcessSpec): void {
       portsOf(schema);
     } catch (error) {
       if (!(error instanceof WherryError)) throw error;
-      throw new WherryError('bad-definition', `the ${what} of ${name}: ${error.message}`, { cause: error });
+      const hint = error.hint === undefined ? {} : { hint: error.hint };
+      throw new WherryError('bad-definition', `the ${what} of ${name}: ${error.message}`, { cause: error, ...hint });
     }
   }
 }

@@ -3,7 +3,7 @@ import { WherryError } from '../errors.js';
 import type { FileData, FolderData, LocalFile, RemoteFolderData } from './data.js';
 
 /** What a schema of a port can stand for, beside one JSON value. */
-export type MarkedKind = 'namespace' | 'file' | 'folder' | 'remote-folder';
+export type MarkedKind = 'namespace' | 'file' | 'folder' | 'remote-folder' | 'any';
 
 interface Mark {
   readonly kind: MarkedKind;
@@ -111,6 +111,11 @@ export function folder(): z.ZodType<FolderData, FolderData | LocalFile> {
 export function remoteFolder(): z.ZodType<RemoteFolderData, RemoteFolderData | RemotePlace> {
   const schema = marked(z.custom<RemoteFolderData>(), { kind: 'remote-folder' });
   return schema as unknown as z.ZodType<RemoteFolderData, RemoteFolderData | RemotePlace>;
+}
+
+/** Data of any kind: a value, a file or folder, or a directory on a computer. Checks are given the value, or the data. */
+export function anyData(): z.ZodType<unknown, unknown> {
+  return marked(z.custom<unknown>(), { kind: 'any' });
 }
 
 /** Where a directory is: the label of a computer, and an absolute path there. */

@@ -3,15 +3,13 @@ import { isAbsolute } from 'node:path/posix';
 import { dotted, type Path } from '../config/issues.js';
 import { type Allowance, collectFiles, mostEntries, UnusableFile } from '../config/local-files.js';
 import type { InputIssue } from '../errors.js';
-import { hashOf, type NewData, type StoredFile } from '../store/data.js';
+import { type DataType, hashOf, type NewData, type StoredFile } from '../store/data.js';
 import type { Repository } from '../store/repository.js';
 import { Data, dataOf, LocalFile } from './data.js';
-import type { LeafPort } from './spec.js';
-
 /** What files can be to a process. */
-export type FileKind = Exclude<LeafPort['kind'], 'value'>;
+export type FileKind = Exclude<DataType, 'value'>;
 
-const nouns: Readonly<Record<LeafPort['kind'], string>> = {
+const nouns: Readonly<Record<DataType, string>> = {
   value: 'a value',
   file: 'a file',
   folder: 'a folder',
@@ -56,8 +54,15 @@ export async function serializeFile(
   }
 }
 
+/** The kind of data that something becomes where any is taken. */
+export async function kindOf(given: unknown): Promise<DataType> {
+  if (given instanceof Data) return given.type;
+  if (given instanceof LocalFile) return (await isDirectory(given.path)) ? 'folder' : 'file';
+  return 'value';
+}
+
 /** What stands where a piece of another kind should, as a message. */
-export function mismatch(kind: LeafPort['kind'], found: string): string {
+export function mismatch(kind: DataType, found: string): string {
   const advice = kind === 'file' || kind === 'folder' ? '; give new LocalFile(path)' : '';
   return `must be ${nouns[kind]}, not ${found}${advice}`;
 }

@@ -7,7 +7,7 @@ import { type InputIssue, messageOf } from '../errors.js';
 import type { NewData } from '../store/data.js';
 import type { Repository } from '../store/repository.js';
 import { Data, deepFreeze } from './data.js';
-import { type FileKind, mismatch, nounOf, serializeFile } from './serialize.js';
+import { type FileKind, kindOf, mismatch, nounOf, serializeFile } from './serialize.js';
 import { jsonCopy } from './serialize-value.js';
 import { flawOfName, type LeafPort, type NamespacePort, type Port } from './spec.js';
 
@@ -78,7 +78,8 @@ class Check implements Checked {
   async #given(port: Port, given: unknown, path: readonly string[]): Promise<unknown> {
     if (port.kind === 'namespace') return this.#namespace(port, given, path);
     if (given === undefined && !port.optional) return this.#refuse(path, 'is missing');
-    return port.kind === 'value' ? this.#value(port, given, path) : this.#file(port.kind, port.schema, given, path);
+    const kind = port.kind === 'any' ? await kindOf(given) : port.kind;
+    return kind === 'value' ? this.#value(port, given, path) : this.#file(kind, port.schema, given, path);
   }
 
   async #namespace(port: NamespacePort, given: unknown, path: readonly string[]): Promise<unknown> {

@@ -30,6 +30,9 @@ export interface NamespacePort extends AnyPort {
 
 export type Port = LeafPort | NamespacePort;
 
+/** There are other libraries of schemas, and older versions of this one. */
+const noSchema = "import { z } from 'wherry'";
+
 const known = new WeakMap<z.ZodObject, NamespacePort>();
 
 /**
@@ -39,6 +42,9 @@ const known = new WeakMap<z.ZodObject, NamespacePort>();
 export function portsOf(schema: z.ZodObject): NamespacePort {
   const remembered = known.get(schema);
   if (remembered !== undefined) return remembered;
+  if (!isSchema(schema) || (schema as z.core.$ZodType)._zod.def.type !== 'object') {
+    throw new WherryError('bad-definition', 'they are no z.object', { hint: noSchema });
+  }
   const flaws: string[] = [];
   const port = rootPort(schema, flaws);
   if (flaws.length > 0) throw new WherryError('bad-definition', flaws.join('\n'));
@@ -68,6 +74,14 @@ export function flawOfName(name: string): string | undefined {
 
 const mostCharacters = 200;
 
+const nouns: Readonly<Record<MarkedKind, string>> = {
+  namespace: 'a namespace',
+  file: 'a file',
+  folder: 'a folder',
+  'remote-folder': 'a folder on a computer',
+  any: 'data of any kind',
+};
+
 function portOf(schema: z.ZodType, path: readonly string[], flaws: string[]): Port {
   const { inner, help, refused, computed } = unwrapped(schema);
   const kind = markOf(inner)?.kind;
@@ -75,11 +89,13 @@ function portOf(schema: z.ZodType, path: readonly string[], flaws: string[]): Po
   const common = { schema, help, optional: schema._zod.optin !== undefined, default: computed };
   if (kind === undefined) {
     for (const found of marksIn(inner)) {
-      flaws.push(`${place}: a ${found} cannot be inside of a value; make a namespace of what is around it`);
+      flaws.push(`${place}: ${nouns[found]} cannot be inside of a value; make a namespace of what is around it`);
     }
     return { ...common, kind: 'value' };
   }
-  if (refused !== undefined) flaws.push(`${place}: a ${kind} cannot be ${refused}; it may be optional`);
+  if (refused !== undefined && kind !== 'any') {
+    flaws.push(`${place}: ${nouns[kind]} cannot be ${refused}; it may be optional`);
+  }
   if (kind !== 'namespace') return { ...common, kind };
   return { ...common, ...namespacePort(inner as z.ZodObject, path, flaws), whole: hollow(schema) };
 }
@@ -94,7 +110,8 @@ function namespacePort(schema: z.ZodObject, path: readonly string[], flaws: stri
   for (const [name, entry] of Object.entries(schema.shape)) {
     const flaw = flawOfName(name);
     if (flaw !== undefined) flaws.push(`${[...path, JSON.stringify(name)].join('.')}: ${flaw}`);
-    ports.set(name, portOf(entry as z.ZodType, [...path, name], flaws));
+    if (isSchema(entry)) ports.set(name, portOf(entry as z.ZodType, [...path, name], flaws));
+    else flaws.push(`${[...path, name].join('.')}: is no schema; ${noSchema}`);
   }
   const { catchall } = schema.def;
   const closed = catchall === undefined || catchall._zod.def.type === 'never';

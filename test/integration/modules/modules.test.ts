@@ -8,8 +8,10 @@ const built = (file: string) => JSON.stringify(new URL(`../../../dist/src/${file
 
 /** A module that defines a process with this name; TypeScript where it may be. */
 const defining = (name: string, more = '') =>
+  `import { z } from ${built('index.js')};\n` +
   `import { register } from ${built('process/definition.js')};\n` +
-  `export const one = register({ kind: 'function', name: '${name}', version: 1, inputs: {}, outputs: {} });\n${more}`;
+  `const none = z.object({});\n` +
+  `export const one = register({ kind: 'function', name: '${name}', version: 1, inputs: none, outputs: none });\n${more}`;
 
 /** What stands in the folder of the user. */
 const files: Readonly<Record<string, string>> = {

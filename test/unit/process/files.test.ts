@@ -4,7 +4,7 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { FileData, FolderData, LocalFile, RemoteFolderData } from '../../../src/process/data.js';
 import { assembleInputs, checkInputs } from '../../../src/process/inputs.js';
-import { file, folder, namespace, remoteFolder } from '../../../src/process/namespace.js';
+import { anyData, file, folder, namespace, remoteFolder } from '../../../src/process/namespace.js';
 import type { NewData } from '../../../src/store/data.js';
 import type { Repository } from '../../../src/store/repository.js';
 import { asStored, linked, mistakes, taking, temporaryFolder, temporaryRepository } from './spec-rig.js';
@@ -165,6 +165,32 @@ describe('a folder on a computer', () => {
     expect(await mistakes(inputs, { r: given })).toEqual({
       r: 'must be a folder on a computer: {computer, path}, the path being absolute',
     });
+  });
+});
+
+describe('data of any kind', () => {
+  const inputs = z.object({
+    any: namespace({}, { dynamic: anyData() }),
+    checked: anyData().refine((one) => one !== 1),
+  });
+
+  it('is a value, a file, a folder or a directory on a computer', async () => {
+    const remote = asStored({ type: 'remote-folder', content: { computer: 'c', path: '/' } });
+    const given = { value: { a: 1 }, nothing: null, file: atoms(), folder: new LocalFile(here), remote };
+    const { values } = await seenWithFiles(inputs, { any: given, checked: 2 });
+    expect(values.any).toMatchObject({ value: { a: 1 }, nothing: null, remote });
+    expect(values.any.file).toBeInstanceOf(FileData);
+    expect(values.any.folder.has('atoms.xyz')).toBe(true);
+  });
+
+  it('is refused where it is none, or is not there', async () => {
+    const given = { any: { bad: () => 1, gone: new LocalFile('/nowhere/at/all') }, checked: 1 };
+    expect(await mistakes(inputs, given, repository)).toEqual({
+      'any.bad': 'is a function, which is no JSON',
+      'any.gone': '"/nowhere/at/all": no such file or folder',
+      checked: 'Invalid input',
+    });
+    expect(await mistakes(inputs, {}, repository)).toEqual({ checked: 'is missing' });
   });
 });
 
