@@ -3,7 +3,7 @@ import { type CodeConfig, codeSchema } from '../config/code.js';
 import { withFolder } from '../config/code-file.js';
 import { validate } from '../config/validate.js';
 import { text } from './command.js';
-import { wordsOf } from './computer-arguments.js';
+import { wordsOf } from './option-values.js';
 
 /** Options that say what a code is. */
 export const codeOptions = {

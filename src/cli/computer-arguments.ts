@@ -3,10 +3,10 @@ import type { ComputerConfig } from '../config/computer.js';
 import { issueAt, issuesError, type Origin } from '../config/issues.js';
 import { loadScheduler, loadTransport } from '../config/plugins.js';
 import { checkComputer } from '../config/resolve-computer.js';
-import { InputError, messageOf, WherryError } from '../errors.js';
+import { InputError, WherryError } from '../errors.js';
 import { text, texts } from './command.js';
-import { usageError } from './errors.js';
 import { pairs } from './job-arguments.js';
+import { readValue, wordsOf } from './option-values.js';
 
 /** Options that say what a computer is. */
 export const computerOptions = {
@@ -85,22 +85,4 @@ function merged(base: unknown, words: unknown, option: string): Record<string, u
     else values[key] = readValue(value, option);
   }
   return values;
-}
-
-/** Numbers, true, false and JSON texts, lists and mappings are what they look like; all else is text. */
-function readValue(value: string, option: string): unknown {
-  if (!/^(-?\d+(\.\d+)?|true|false|["[{].*)$/s.test(value)) return value;
-  try {
-    return JSON.parse(value);
-  } catch (error) {
-    throw usageError(
-      `--${option}: ${value} is no JSON: ${messageOf(error)}`,
-      'write lists and mappings as JSON, or use a computer file',
-    );
-  }
-}
-
-/** The words of a list written as JSON or with blanks between. */
-export function wordsOf(value: string, option: string): unknown {
-  return value.startsWith('[') ? readValue(value, option) : value.split(/\s+/).filter((word) => word !== '');
 }

@@ -4,6 +4,7 @@ import type { JobRequest } from '../engine/prepare-jobs.js';
 import { InputError } from '../errors.js';
 import { json, text, texts } from './command.js';
 import { usageError } from './errors.js';
+import { wordsOf } from './option-values.js';
 
 /** Options that say what a job is; with job files only `computer` and `label` may be given. */
 export const jobOptions = {
@@ -40,7 +41,7 @@ export const jobOptions = {
   stdout: text('where stdout goes (default: stdout.txt)'),
   stderr: text('where stderr goes (default: stderr.txt)'),
   mpi: { type: 'boolean', describe: 'run it under the mpirun of the computer' },
-  'mpirun-extra': texts('a word put behind those of mpirun'),
+  'mpirun-extra': text('words put behind those of mpirun, such as --mpirun-extra="--bind-to core"'),
   prepend: text('shell lines before the command'),
   append: text('shell lines behind the command'),
   priority: text('from -1000 to 1000; larger goes first where a limit makes jobs wait'),
@@ -137,7 +138,8 @@ export function jobOf(given: JobArguments, command: readonly string[]): Record<s
     stdout: given.stdout,
     stderr: given.stderr,
     mpi: given.mpi,
-    mpirunExtra: given['mpirun-extra'],
+    mpirunExtra:
+      given['mpirun-extra'] === undefined ? undefined : wordsOf(String(given['mpirun-extra']), 'mpirun-extra'),
     prepend: given.prepend,
     append: given.append,
     priority: number(given.priority),

@@ -81,6 +81,40 @@ describe('a job from options', () => {
     expect(request?.files.map((sent) => sent.path)).toEqual(['in.txt', 'pw in']);
   });
 
+  it('may name a code, and say how the scheduler is to treat it', async () => {
+    const [request] = await jobsOf(
+      ...['--code', 'pw@daint', '--mpirun-extra=--bind-to core', '--hold', '--rerunnable=false'],
+      ...[
+        '--exclusive',
+        '--begin-time',
+        '2027-01-31T22:30:00+02:00',
+        '--mail-to',
+        'me@example.org',
+        '--mail-on=begin,end',
+      ],
+      ...[
+        '--environment',
+        'P=/x:$PATH',
+        '--environment-double-quotes',
+        '--import-environment=false',
+        '--',
+        '-in',
+        'pw.in',
+      ],
+    );
+    expect(request?.job).toEqual(
+      jobSchema.parse({
+        ...{ code: 'pw@daint', arguments: ['-in', 'pw.in'], mpirunExtra: ['--bind-to', 'core'] },
+        ...{ hold: true, rerunnable: false, exclusive: true, beginTime: '2027-01-31T20:30:00Z' },
+        mail: { to: 'me@example.org', onBegin: true, onEnd: true },
+        environment: { P: '/x:$PATH' },
+        ...{ environmentDoubleQuotes: true, importEnvironment: false },
+      }),
+    );
+    const [told] = await jobsOf('--mail-to', 'me', '--', 'x');
+    expect(told?.job.mail).toEqual({ to: 'me', onBegin: false, onEnd: true, onFail: true });
+  });
+
   it('leaves texts that look like numbers alone', async () => {
     const [request] = await jobsOf('--label', '007', '--environment', 'N=1e3', '--', 'echo', '0x10', '1.50');
     expect(request?.job).toMatchObject({ label: '007', environment: { N: '1e3' }, command: ['echo', '0x10', '1.50'] });
@@ -94,6 +128,9 @@ describe('a job from options', () => {
     [['--memory-per-node', '1', '--', 'x'], 'must be between 1MiB'],
     [['--stdout', '/etc/passwd', '--', 'x'], 'stdout: must be a relative path'],
     [['--label', 'a\0b', '--', 'x'], 'NUL'],
+    [['--mail-on', 'start', '--', 'x'], '--mail-on start is no occasion'],
+    [['--mail-on', 'end', '--', 'x'], 'mail.to: is missing'],
+    [['--begin-time', 'tomorrow', '--', 'x'], 'beginTime: must be a time such as'],
   ])('refuses %j', async (words, message) => {
     await expect(jobsOf(...words)).rejects.toThrow(message);
   });
