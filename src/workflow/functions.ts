@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { WherryError } from '../errors.js';
 import { Data } from '../process/data.js';
 import { type ProcessDefinition, type ProcessSpec, register } from '../process/definition.js';
+import { anyData } from '../process/namespace.js';
 import { currentCaller } from './caller.js';
 import type { WorkflowDefinition } from './define-workflow.js';
 import { ProcessFailed } from './result.js';
@@ -10,7 +11,7 @@ import { ProcessFailed } from './result.js';
 export interface FunctionOptions {
   readonly version?: number;
   readonly description?: string;
-  /** By the names of the parameters; what is not given here may be any JSON. */
+  /** By the names of the parameters; what is not given here may be any data. */
   readonly inputs?: z.ZodObject;
   /** Where the function gives an object of several named outputs; default: one that is called `result`. */
   readonly outputs?: z.ZodObject;
@@ -74,7 +75,7 @@ export function workfunction<Values extends readonly Data[], Result>(
   body: (...values: Values) => Promise<Result>,
   options: FunctionOptions = {},
 ): WorkFunction<Values, Result> {
-  const spec = specOf(name, body, { outputs: z.object({}).catchall(z.any()), ...options });
+  const spec = specOf(name, body, { outputs: z.object({}).catchall(anyData()), ...options });
   const run = async (_context: unknown, data: Readonly<Record<string, unknown>>) => {
     const given = await body(...(spec.parameters.map((parameter) => data[parameter]) as unknown as Values));
     return namedOutputs(spec, given);
@@ -100,8 +101,8 @@ function isObjectOfData(given: unknown): boolean {
 
 function specOf(name: string, body: (...values: never[]) => unknown, options: FunctionOptions) {
   const parameters = options.inputs === undefined ? parametersOf(name, body) : Object.keys(options.inputs.shape);
-  const { version = 1, outputs = z.object({ [singleOutput]: z.any() }) } = options;
-  const inputs = options.inputs ?? z.object(Object.fromEntries(parameters.map((parameter) => [parameter, z.any()])));
+  const { version = 1, outputs = z.object({ [singleOutput]: anyData() }) } = options;
+  const inputs = options.inputs ?? z.object(Object.fromEntries(parameters.map((parameter) => [parameter, anyData()])));
   const description = options.description === undefined ? {} : { description: options.description };
   return { name, version, inputs, outputs, parameters, ...description };
 }
