@@ -1,3 +1,4 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
 import type { z } from 'zod';
 import { WherryError } from '../errors.js';
 import { type ExitCodeTemplates, flawsOfExitCodes } from './exit-code-template.js';
@@ -37,6 +38,9 @@ export interface ProcessDefinition<
 }
 
 const known = new Map<string, ProcessDefinition>();
+/** The module that is being loaded, in whatever its loading leads to; and by which one a process was defined. */
+const loading = new AsyncLocalStorage<string>();
+const modules = new Map<string, string>();
 
 /**
  * Makes a definition known by its name, so that a process can be continued by who knows nothing but that name.
@@ -62,12 +66,24 @@ export function register<Definition extends ProcessDefinition>(definition: Defin
     });
   }
   known.set(name, definition);
+  const module = loading.getStore();
+  if (module !== undefined) modules.set(name, module);
   return definition;
 }
 
 /** The definition with a name; undefined when this program has loaded none. */
 export function findDefinition(name: string): ProcessDefinition | undefined {
   return known.get(name);
+}
+
+/** Loads a module: what is defined meanwhile because of it, also by what it imports, is noted as defined by it. */
+export function whileLoading<T>(module: string, load: () => Promise<T>): Promise<T> {
+  return loading.run(module, load);
+}
+
+/** The module that defined the process with a name when it was loaded. */
+export function definingModule(name: string): string | undefined {
+  return modules.get(name);
 }
 
 /** All that this program has loaded, by name. */

@@ -2,7 +2,7 @@ import { existsSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { InputError, WherryError } from '../errors.js';
-import { definitions } from './definition.js';
+import { definingModule, definitions, whileLoading } from './definition.js';
 import { moduleFailure, notLoaded } from './modules/module-failure.js';
 import { packageUrl, registerHooks } from './modules/registration.js';
 
@@ -42,21 +42,16 @@ export async function loadModules(
   from: string,
   { timeout = 60_000 }: LoadOptions = {},
 ): Promise<LoadedModules> {
-  const modules = new Map<string, string>();
   const failures = new Map<string, WherryError>();
+  const exporting = new Map<string, string>();
   for (const specifier of new Set(specifiers)) {
-    const before = new Set(definitions());
     const loaded = await load(specifier, from, timeout);
     if (loaded instanceof WherryError) failures.set(specifier, loaded);
-    const exported: readonly unknown[] = loaded instanceof WherryError ? [] : Object.values(loaded);
-    for (const definition of definitions()) {
-      // A script may have loaded the module before: then it says what is its own by exporting it.
-      const isIts = !before.has(definition) || exported.includes(definition);
-      if (isIts && !modules.has(definition.name)) modules.set(definition.name, specifier);
-    }
+    else for (const name of namesOf(loaded)) if (!exporting.has(name)) exporting.set(name, specifier);
   }
   return {
-    moduleOf: (name) => modules.get(name),
+    // Where a script loaded the module before, it says what is its own by exporting it.
+    moduleOf: (name) => definingModule(name) ?? exporting.get(name),
     failureOf: (module) => failures.get(module),
     failures: [...failures].map(([module, error]) => ({ module, error })),
   };
@@ -80,6 +75,12 @@ export async function importScript(file: string): Promise<Readonly<Record<string
   }
 }
 
+/** The names of the processes that a module exports. */
+function namesOf(loaded: object): string[] {
+  const exported = new Set<unknown>(Object.values(loaded));
+  return definitions().flatMap((definition) => (exported.has(definition) ? [definition.name] : []));
+}
+
 /** What a module exports, or why it could not be loaded. */
 async function load(specifier: string, from: string, timeout: number): Promise<object | WherryError> {
   const name = `the module ${specifier}`;
@@ -94,7 +95,7 @@ async function load(specifier: string, from: string, timeout: number): Promise<o
     timer = setTimeout(() => resolve(notLoaded(name, reason, mend)), timeout);
   });
   try {
-    return (await Promise.race([import(url), late])) as object;
+    return (await Promise.race([whileLoading(specifier, () => import(url)), late])) as object;
   } catch (error) {
     return moduleFailure(name, error, mend, file);
   } finally {

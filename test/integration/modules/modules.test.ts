@@ -6,12 +6,10 @@ import { execute } from '../../rigs/command.js';
 
 const built = (file: string) => JSON.stringify(new URL(`../../../dist/src/${file}`, import.meta.url).href);
 
-/** A module that defines a process with this name; TypeScript where it may be. */
+/** A module that defines a process with this name. */
 const defining = (name: string, more = '') =>
-  `import { z } from ${built('index.js')};\n` +
-  `import { register } from ${built('process/definition.js')};\n` +
-  `const none = z.object({});\n` +
-  `export const one = register({ kind: 'function', name: '${name}', version: 1, inputs: none, outputs: none });\n${more}`;
+  `import { defineWorkflow, z } from 'wherry';\nconst nothing = z.object({});\n` +
+  `export const one = defineWorkflow({ name: '${name}', inputs: nothing, outputs: nothing, run: async () => ({}) });\n${more}`;
 
 /** What stands in the folder of the user. */
 const files: Readonly<Record<string, string>> = {
@@ -36,11 +34,14 @@ const files: Readonly<Record<string, string>> = {
   'with space.ts': 'export function twice<Value extends number>(value: Value): number { return value * 2; }\n',
   'common.cjs': `
     const { WherryError } = require('wherry');
-    import(${built('process/definition.js')}).then(() => undefined);
     module.exports = { WherryError, path: require('node:path').sep };
   `,
   'plain.js': defining('plain.one'),
   'plain-again.js': `export { one } from './plain.js';\n`,
+  'slow.mjs': defining(
+    'slow.one',
+    `await globalThis.slow;\ndefineWorkflow({ name: 'slow.two', inputs: nothing, outputs: nothing, run: async () => ({}) });\n`,
+  ),
   'half.mjs': defining('half.one', `throw new RangeError('no more');\n`),
   'same-name.mjs': defining('plain.one'),
   'throws.ts': `type Reason = {\n  text: string;\n};\n\nfunction fail(reason: Reason): never { throw new Error(reason.text); }\nfail({ text: 'no luck' });\n`,
@@ -81,13 +82,20 @@ const broken = [
 const program = (folder: string) => `
 import path from 'node:path';
 import { importScript, loadModules } from ${built('process/modules.js')};
-import { WherryError } from ${built('index.js')};
+import { defineWorkflow, WherryError, z } from ${built('index.js')};
 const told = (error) => ({ code: error.code, message: error.message, hint: error.hint });
 const folder = ${JSON.stringify(folder)};
 // A script that loads a module before the profile does.
 await importScript(path.join(folder, 'plain.js'));
 const good = ['./typed.ts', './common.cjs', './plain-again.js', '@me/processes'];
 const modules = await loadModules([...good, ...${JSON.stringify(broken.map((name) => `./${name}`))}, 'absent'], folder);
+// Something else is defined while a module is being loaded.
+let ready;
+globalThis.slow = new Promise((resolve) => { ready = resolve; });
+const loading = loadModules(['./slow.mjs'], folder);
+defineWorkflow({ name: 'meanwhile', inputs: z.object({}), outputs: z.object({}), run: async () => ({}) });
+ready();
+const slow = await loading;
 const late = await loadModules(['./never.mjs'], folder, { timeout: 50 });
 const typed = await import(path.join(folder, 'typed.ts'));
 const packaged = await import(path.join(folder, 'node_modules/@me/processes/index.mjs'));
@@ -101,6 +109,7 @@ console.log(JSON.stringify({
   modules: Object.fromEntries(['typed.one', 'package.one', 'plain.one', 'half.one'].map((name) => [name, modules.moduleOf(name)])),
   failures: Object.fromEntries(modules.failures.map(({ module, error }) => [module, told(error)])),
   asked: [modules.failureOf('./throws.ts')?.code, modules.failureOf('./typed.ts') ?? null],
+  slow: ['slow.one', 'slow.two', 'meanwhile'].map((name) => slow.moduleOf(name) ?? null),
   late: late.failures.map(({ error }) => told(error)),
   copies: [typed, packaged, common].map((imported) => imported.WherryError === WherryError),
   found: typed.found,
@@ -118,6 +127,7 @@ interface Result {
   readonly modules: Readonly<Record<string, string | undefined>>;
   readonly failures: Readonly<Record<string, Told>>;
   readonly asked: readonly unknown[];
+  readonly slow: readonly unknown[];
   readonly late: readonly Told[];
   readonly copies: readonly boolean[];
   readonly found: readonly unknown[];
@@ -149,6 +159,10 @@ describe('modules of users', () => {
     });
   });
 
+  it('have what is defined because of them, and not what is defined meanwhile', () => {
+    expect(result.slow).toEqual(['./slow.mjs', './slow.mjs', null]);
+  });
+
   it('get this very Wherry by any way of importing it, also where another one is nearer', () => {
     expect(result.copies).toEqual([true, true, true]);
     expect(result.found).toEqual(['function', 'function', 4]);
@@ -164,8 +178,8 @@ describe('modules of users', () => {
 
   const expected: Readonly<Record<string, (folder: string) => string>> = {
     './throws.ts': (at) => `no luck (at ${at}/throws.ts:5:46)`,
-    './half.mjs': (at) => `no more (at ${at}/half.mjs:3:7)`,
-    './same-name.mjs': (at) => `there are two processes with the name plain.one (at ${at}/same-name.mjs:2:20)`,
+    './half.mjs': (at) => `no more (at ${at}/half.mjs:4:7)`,
+    './same-name.mjs': (at) => `there are two processes with the name plain.one (at ${at}/same-name.mjs:3:20)`,
     './enum.ts': (at) =>
       `TypeScript enum: types are taken out and nothing is compiled, so this cannot be used (at ${at}/enum.ts:2:8)`,
     './namespace.ts': (at) => `(at ${at}/namespace.ts:1:1)`,
