@@ -4,6 +4,7 @@ import type { TreeEntry } from '../plugin/transport.js';
 import type { ExitCode } from '../process/exit-codes.js';
 import type { Transition } from '../process/transition.js';
 import { Prepared } from '../store/prepared.js';
+import type { Repository } from '../store/repository.js';
 import type { FileRow } from '../store/tables.js';
 import { type CalcJobContext, deadlines, ownFiles, workDirectory, writeState } from './context.js';
 import { jobDirectory } from './job-directory.js';
@@ -50,8 +51,10 @@ async function treeOf({ store, repository, row, job }: CalcJobContext): Promise<
   const { rows: files } = await sentFiles.run(store, { id: row.id });
   const entries: TreeEntry[] = [{ type: 'directory', path: ownFiles.directory }];
   for (const { path, size, sha256, mode, role } of files) {
-    const place = role === excludedRole ? repository.passing(row.uuid) : repository;
-    entries.push({ type: 'file', path, size, sha256, mode, content: { file: await place.locate(sha256) } });
+    const file = await (role === excludedRole
+      ? locateExcluded(repository, row.uuid, sha256)
+      : repository.locate(sha256));
+    entries.push({ type: 'file', path, size, sha256, mode, content: { file } });
   }
   // The command's streams may be in a folder that no input makes.
   for (const stream of streamsOf(job)) {
@@ -61,6 +64,16 @@ async function treeOf({ store, repository, row, job }: CalcJobContext): Promise<
     }
   }
   return [...entries, identityOf(row.uuid, entries)];
+}
+
+/** What is excluded is kept aside; but what the repository had before, such as the files of a code, stays there. */
+async function locateExcluded(repository: Repository, uuid: string, sha256: string): Promise<string> {
+  try {
+    return await repository.passing(uuid).locate(sha256);
+  } catch (error) {
+    if (error instanceof WherryError && error.code === 'not-found') return repository.locate(sha256);
+    throw error;
+  }
 }
 
 /** A file that tells this upload from any other: who, and a hash over what. */

@@ -1,10 +1,11 @@
 import { lstat, mkdir, readlink, rm, stat, symlink } from 'node:fs/promises';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { createCalcJobs } from '../../../src/calcjob/create.js';
 import { jobDirectory } from '../../../src/calcjob/job-directory.js';
 import { parse } from '../../../src/calcjob/parse.js';
 import { upload } from '../../../src/calcjob/upload.js';
-import type { JobInput } from '../../../src/config/job.js';
+import { type JobInput, jobSchema } from '../../../src/config/job.js';
 import type { ProcessRow } from '../../../src/store/tables.js';
 import { oddNames } from '../../conformance/transport.js';
 import { filesBelow, type VerbRig, verbRig } from './verb-rig.js';
@@ -206,5 +207,15 @@ describe('what is excluded', () => {
     await rig.repository.forget(row.uuid);
     const all = Object.values(await filesBelow(path.join(rig.directory, 'repository')));
     expect(all).toEqual(['in']);
+  });
+
+  it('and comes from the repository, such as the files of a code, is sent as well', async () => {
+    const stored = await rig.repository.put(Buffer.from('#!/bin/sh\n'));
+    const file = { path: 'run.sh', ...stored, mode: 0o755 };
+    const job = jobSchema.parse({ command: ['./run.sh'], exclude: ['*'] });
+    const [row] = await createCalcJobs(rig, [{ job, computer: rig.computer, files: [file] }]);
+    if (row === undefined) throw new Error('nothing was created');
+    const { changes } = await upload(rig.context(row));
+    expect(await filesBelow(String(changes?.remote_directory))).toMatchObject({ 'run.sh': '#!/bin/sh\n' });
   });
 });
