@@ -11,8 +11,8 @@ import type { Repository } from '../store/repository.js';
 import type { Store } from '../store/store.js';
 import type { ProcessRow } from '../store/tables.js';
 import { type CalcJobState, ownFiles, readState, type StashedFiles } from './context.js';
+import { endingOf } from './ending.js';
 import { locateTemporary, retrieveAgain, withoutTemporary } from './passing.js';
-import { stashedFiles, withStash } from './stash.js';
 
 /** Outputs of the built-in calcjob `shell`. */
 export interface ShellOutputs {
@@ -83,24 +83,26 @@ export interface ParseTools {
  */
 export async function parse(row: ProcessRow, tools: ParseTools): Promise<Transition> {
   const state = readState(row);
-  if (state.refusal !== undefined) return { to: 'finished', exit: state.refusal };
+  const job = JSON.parse(row.inputs) as Job;
+  const ending = await endingOf(tools.store, row, job);
   const commandExit = state.commandExit ?? state.end?.info?.exitCode;
   const outputs: ShellOutputs = {
     exitCode: commandExit ?? null,
     signal: state.end?.info?.signal ?? null,
     missing: state.missing ?? [],
-    ...stashedFiles(state),
+    ...ending.outputs,
   };
   const exit = exitOf(state);
-  const job = JSON.parse(row.inputs) as Job;
   const cleaning = withoutTemporary(row, job);
-  if (job.parser === undefined) return { to: 'finished', exit: withStash(exit, state), outputs, ...cleaning };
+  if (job.parser === undefined || ending.unread) {
+    return { to: 'finished', exit: ending.exit(exit), outputs, ...cleaning };
+  }
   const temporaryFiles = await locateTemporary(row, tools);
   if (temporaryFiles === undefined) return retrieveAgain;
   try {
     const input = { exitStatus: exit.status, inputs: job, temporaryFiles };
     const parsed = await runParser(job.parser, input, row, tools);
-    const last = withStash(parsedExit(exit, parsed), state);
+    const last = ending.exit(parsedExit(exit, parsed));
     return { to: 'finished', exit: last, outputs: { ...outputs, ...parsed.outputs }, ...cleaning };
   } catch (error) {
     const isOfParser = error instanceof WherryError && ['computation-failed', 'timed-out'].includes(error.code);

@@ -8,6 +8,7 @@ import { mapBounded } from '../store/map-bounded.js';
 import type { FileRow } from '../store/tables.js';
 import { adoption } from './adoption.js';
 import { type CalcJobContext, deadlines, ownFiles, readState, writeState } from './context.js';
+import { decisionOf } from './monitors.js';
 import { sweepPassing } from './passing.js';
 import { streamsOf } from './programs.js';
 
@@ -28,6 +29,8 @@ export async function retrieve(context: CalcJobContext): Promise<Transition> {
   if (directory === null) throw new WherryError('internal', `process ${row.id} has no directory to retrieve from`);
   const elsewhere = await adoption(context);
   if (elsewhere !== undefined) return elsewhere;
+  const decision = await decisionOf(context.store, row, job);
+  if (decision?.retrieve === false) return { to: 'running', stage: 'parse' };
   const own: string[] = [ownFiles.exit, ownFiles.schedulerStdout, ownFiles.schedulerStderr];
   const asked = [...job.retrieve, ...(job.retrieveAlso ?? [])];
   const entries: RetrieveEntry[] = [...asked, ...streamsOf(job)];

@@ -8,6 +8,7 @@ import { type NewEvent, writeEvents } from '../store/events.js';
 import { fenced } from '../store/leases.js';
 import type { SubmissionRow } from '../store/tables.js';
 import { type CalcJobContext, deadlines, ownFiles, queryContext } from './context.js';
+import { beginMonitoring } from './monitors.js';
 import { runCommand } from './run-command.js';
 
 /** Stands in a marker between what the scheduler's command printed and what it complained about. */
@@ -169,6 +170,7 @@ function accepted(context: CalcJobContext, submission: SubmissionRow, jobId: str
         .set({ outcome: 'accepted', job_id: jobId, resolved_at: context.now() })
         .where('id', '=', submission.id)
         .execute();
+      await beginMonitoring(transaction, row, context.job, context.now());
       // It is asked about with the next listing that the interval allows; labels that are new queue up behind it.
       await transaction
         .updateTable('computers')
@@ -211,7 +213,7 @@ async function resolve(
 }
 
 /** The job's directory on the computer. */
-export function remoteDirectory({ row }: CalcJobContext): string {
+export function remoteDirectory({ row }: Pick<CalcJobContext, 'row'>): string {
   if (row.remote_directory === null) throw new WherryError('internal', `process ${row.id} has no directory yet`);
   return row.remote_directory;
 }

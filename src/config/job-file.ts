@@ -2,7 +2,7 @@ import { homedir } from 'node:os';
 import { basename, dirname, resolve } from 'node:path';
 import type { InputIssue } from '../errors.js';
 import { readCheckedDocument } from './document.js';
-import { issueAt, issuesError, type Origin } from './issues.js';
+import { issueAt, issuesError, type Origin, type Path } from './issues.js';
 import { type Job, jobSchema } from './job.js';
 import { type Allowance, collectFiles, mostEntries, type ResolvedFile, UnusableFile } from './local-files.js';
 import { nearestFile, readTextFile } from './text-file.js';
@@ -22,22 +22,31 @@ export async function readJobFile(path: string): Promise<JobFile> {
   const { value: job, origin } = readCheckedDocument(await readTextFile(path), { source, schema: jobSchema });
   const baseDirectory = path === '-' ? process.cwd() : dirname(resolve(path));
   const files = await resolveFiles(job, baseDirectory, origin);
-  return { job: await resolveParser(job, baseDirectory, origin), files, origin };
+  return { job: await resolveModules(job, baseDirectory, origin), files, origin };
 }
 
-/** The job with the absolute path of its parser, which must be there. Throws an InputError. */
-export async function resolveParser(job: Job, baseDirectory: string, origin: Origin = { source: '' }): Promise<Job> {
-  if (job.parser === undefined) return job;
-  const parser = absolute(job.parser, baseDirectory);
-  try {
-    const [found] = await collectFiles(parser, '', { left: 1 });
-    if (found?.source !== parser) throw new UnusableFile(`${JSON.stringify(parser)} is a folder`);
-    return { ...job, parser };
-  } catch (error) {
-    if (!(error instanceof UnusableFile)) throw error;
-    const hint = error.missing ? `: ${JSON.stringify(job.parser)}${await nearestFile(parser)}` : '';
-    throw issuesError(origin.source, [issueAt(origin, ['parser'], error.message + hint)]);
+/** The job with the absolute paths of its parser and its monitors, which must be there. Throws an InputError. */
+export async function resolveModules(job: Job, baseDirectory: string, origin: Origin = { source: '' }): Promise<Job> {
+  const issues: InputIssue[] = [];
+  const find = async (module: string, path: Path) => {
+    const file = absolute(module, baseDirectory);
+    try {
+      const [found] = await collectFiles(file, '', { left: 1 });
+      if (found?.source !== file) throw new UnusableFile(`${JSON.stringify(file)} is a folder`);
+    } catch (error) {
+      if (!(error instanceof UnusableFile)) throw error;
+      const hint = error.missing ? `: ${JSON.stringify(module)}${await nearestFile(file)}` : '';
+      issues.push(issueAt(origin, path, error.message + hint));
+    }
+    return file;
+  };
+  const parser = job.parser === undefined ? {} : { parser: await find(job.parser, ['parser']) };
+  const monitors: NonNullable<Job['monitors']> = {};
+  for (const [name, monitor] of Object.entries(job.monitors ?? {})) {
+    monitors[name] = { ...monitor, module: await find(monitor.module, ['monitors', name, 'module']) };
   }
+  if (issues.length > 0) throw issuesError(origin.source, issues);
+  return { ...job, ...parser, ...(job.monitors === undefined ? {} : { monitors }) };
 }
 
 function absolute(local: string, baseDirectory: string): string {

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { jobPath, text } from './job-text.js';
+import { durationInSeconds } from './quantities.js';
 
 /**
  * What to bring back. A plain name is a file or folder; `*`, `?`, `[` and `{` make a glob. A plain string keeps its
@@ -71,7 +72,30 @@ const unstash = z.strictObject({
 });
 export type Unstash = z.output<typeof unstash>;
 
-/** The keys of a job that say which files go where. What is optional is missing in jobs that were stored before. */
+/**
+ * A function of a module here that is called again and again while the job runs, and may stop it: its path is absolute
+ * once the job is stored.
+ */
+const monitor = z.strictObject({
+  module: text.regex(/\.[cm]?js$/, 'must be a JavaScript module: .js, .mjs or .cjs'),
+  export: z
+    .string()
+    .regex(/^[\p{ID_Start}$_][\p{ID_Continue}$]*$/u, 'is no name that a module can export')
+    .default('default'),
+  arguments: z.record(z.string(), z.json()).default({}),
+  /** Files of the job whose text it is given. */
+  files: z.array(jobPath).max(20).default([]),
+  /** Larger is called first. */
+  priority: z.int().min(-1000).max(1000).default(0),
+  /** Seconds between two calls. */
+  minimumInterval: durationInSeconds('30s')
+    .refine((seconds) => seconds >= 1 && seconds <= 86_400, 'must be between 1s and 1d')
+    .default(30),
+  disabled: z.boolean().default(false),
+});
+export type Monitor = z.output<typeof monitor>;
+
+/** The keys of a job that say which files go where, and who looks at them. What is optional is missing in jobs that were stored before. */
 export const stagingKeys = {
   /** Input files, by patterns over their names on the computer, that are sent and not kept here. */
   exclude: z.array(jobPath).optional(),
@@ -80,6 +104,9 @@ export const stagingKeys = {
   /** Copied, or linked, on the computer itself once the input files are there. What is missing there is an error. */
   remoteCopy: z.array(remoteEntry).max(1_000).optional(),
   remoteSymlink: z.array(remoteEntry).max(1_000).optional(),
+  monitors: z
+    .record(z.string().regex(/^[A-Za-z]\w{0,62}$/, 'must be a word of letters, digits and "_"'), monitor)
+    .optional(),
   /** Once the job has ended, however it did; a failure of it is one of the process. */
   stash: stash.optional(),
   retrieve: z.array(retrieveEntry).default([]),

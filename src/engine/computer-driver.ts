@@ -22,6 +22,7 @@ import type { DriverTools } from './driver-tools.js';
 import { dueRows, killIntents, nextDueTime, unsettledRows } from './due-work.js';
 import { consequenceOf, type FailedRow } from './failure.js';
 import { isSameConnection, type LoadedComputer, loadComputer } from './loaded-computer.js';
+import { dueForMonitors, lookAgain, type MonitorTools, runMonitors } from './monitor-work.js';
 import { expectReachable } from './reachable.js';
 import { noteAcceptance, noteSiteLimit, siteLimitIn } from './site-limit.js';
 import { knowsForeignJobs } from './throttle.js';
@@ -56,6 +57,8 @@ export class ComputerDriver implements WorkDriver {
   /** Commands of people that use the connection. */
   #guests = 0;
   #computer: LoadedComputer;
+  /** When to look for monitors that are due, and whether there are any. */
+  #monitors = { lookAt: 0, any: false };
   readonly #poll: ComputerPoll;
 
   private constructor(tools: DriverTools, lease: Lease, computer: LoadedComputer) {
@@ -139,6 +142,7 @@ export class ComputerDriver implements WorkDriver {
       const nextAt = await this.#startSubmissions(at);
       const counting = this.#countsFor(at);
       times.push(nextAt, await this.#poll.start(this.#computer, { killing: wishes.some(isInQueue), counting }, at));
+      times.push(await this.#startMonitors(at));
     } else if (Number.isFinite(blockedUntil)) times.push(blockedUntil);
     else if (!this.busy) await this.#tools.queue.close(this.computerId);
     // What was due before and is not in progress waits for something that has its own time, or for somebody.
@@ -212,6 +216,33 @@ export class ComputerDriver implements WorkDriver {
     const stages = isReachable ? [...sending, 'stash', 'retrieve', ...reading] : reading;
     const rows = await dueRows(this.#tools.store, this.computerId, stages, at, room, this.#busyWith());
     for (const row of rows) this.#start(row);
+  }
+
+  /** @returns when the next monitors may be due */
+  async #startMonitors(at: number): Promise<number | undefined> {
+    const { lookAt, any } = this.#monitors;
+    if (lookAt > at) return any ? lookAt : undefined;
+    const { rows, nextAt } = await dueForMonitors(this.#tools.store, this.computerId, at, this.#busyWith());
+    for (const row of rows) this.#watch(row);
+    this.#monitors = { lookAt: nextAt ?? at + lookAgain, any: nextAt !== undefined };
+    return nextAt;
+  }
+
+  /** Calls the monitors of a process; they take long, and need the connection for a moment only. */
+  #watch(row: ProcessRow): void {
+    const { store, now } = this.#tools;
+    const abort = new AbortController();
+    const { signal } = abort;
+    const work = async () => {
+      try {
+        const onConnection: MonitorTools['onConnection'] = (use) => this.#onConnection(row, signal, use);
+        await runMonitors({ store, now, signal, lease: this.lease, onConnection }, row);
+        this.#monitors.lookAt = 0;
+      } catch (error) {
+        if (!signal.aborted) await this.#failed(row, error);
+      }
+    };
+    this.#track(row, 'monitor', abort, work());
   }
 
   /** @returns when a limit may let more in, as far as that is known */
@@ -312,7 +343,11 @@ export class ComputerDriver implements WorkDriver {
         if (!signal.aborted) await this.#failed(current, error);
       }
     };
-    const done = work()
+    this.#track(row, stage, abort, work(), verb !== undefined);
+  }
+
+  #track(row: ProcessRow, stage: string, abort: AbortController, work: Promise<void>, waiting = true): void {
+    const done = work
       .catch((error: unknown) =>
         isStoreTrouble(error) ? this.#tools.storeTrouble(error) : stopDriving(this.#stop, error),
       )
@@ -320,7 +355,7 @@ export class ComputerDriver implements WorkDriver {
         this.#working.delete(row.id);
         this.#tools.wake();
       });
-    this.#working.set(row.id, { abort, done, stage, waiting: verb !== undefined });
+    this.#working.set(row.id, { abort, done, stage, waiting });
   }
 
   /** A parser of the user may take long; it uses neither the connection nor the main loop. */
@@ -329,11 +364,11 @@ export class ComputerDriver implements WorkDriver {
     return parse(row, { store, repository, signal });
   }
 
-  async #onConnection(
+  async #onConnection<Result>(
     row: ProcessRow,
     signal: AbortSignal,
-    verb: (context: CalcJobContext) => Promise<Transition | undefined>,
-  ): Promise<Transition | undefined> {
+    verb: (context: CalcJobContext) => Promise<Result>,
+  ): Promise<Result> {
     const { store, repository, queue, now, nonce } = this.#tools;
     const computer = this.#computer;
     const job = JSON.parse(row.inputs) as Job;

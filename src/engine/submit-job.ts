@@ -1,5 +1,5 @@
 import { type JobInput, jobSchema } from '../config/job.js';
-import { resolveFiles, resolveParser } from '../config/job-file.js';
+import { resolveFiles, resolveModules } from '../config/job-file.js';
 import { validate } from '../config/validate.js';
 import { type JobRequest, submitJobs } from './prepare-jobs.js';
 import type { Profile } from './profile.js';
@@ -29,5 +29,5 @@ export async function readJob(given: JobInput, baseDirectory = process.cwd()): P
   const origin = { source: '' };
   const checked = validate(given, jobSchema, origin);
   const files = await resolveFiles(checked, baseDirectory, origin);
-  return { job: await resolveParser(checked, baseDirectory, origin), files, origin };
+  return { job: await resolveModules(checked, baseDirectory, origin), files, origin };
 }

@@ -19,6 +19,7 @@ export const standardExitCodes = {
   JOB_PREEMPTED: { status: 142, message: 'the job was preempted and not requeued' },
   JOB_VANISHED: { status: 145, message: 'the job is gone and no source tells how it ended' },
   INVALID_OUTPUT: { status: 10, message: 'an output is missing or is not what was declared' },
+  STOPPED_BY_MONITOR: { status: 150, message: 'a monitor stopped the job' },
   STASH_FAILED: { status: 160, message: 'files that were to be stashed on the computer could not be' },
   MISSING_OUTPUT: { status: 11, message: 'a file that was to be retrieved does not exist' },
   MISSING_SOURCE: { status: 12, message: 'what the job was to find on the computer does not exist' },

@@ -17,6 +17,7 @@ const keys: Readonly<Record<TableName, readonly string[]>> = {
   processes: ['id'],
   submissions: ['id'],
   process_pools: ['process_id', 'pool'],
+  monitors: ['process_id'],
   files: ['process_id', 'role', 'path'],
   events: ['id'],
   cursors: ['name'],

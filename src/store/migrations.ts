@@ -311,4 +311,20 @@ export const migrations: Readonly<Record<string, Migration>> = {
         .execute();
     },
   },
+  '0006_monitors': {
+    async up(db: Kysely<unknown>) {
+      await db.schema
+        .createTable('monitors')
+        .addColumn('process_id', 'integer', (column) => column.primaryKey().references('processes.id'))
+        .addColumn('due_at', 'bigint')
+        .addColumn('state', 'text', (column) => column.notNull())
+        .execute();
+      await db.schema
+        .createIndex('monitors_due')
+        .on('monitors')
+        .columns(['due_at'])
+        .where(sql<boolean>`due_at is not null`)
+        .execute();
+    },
+  },
 };

@@ -10,6 +10,7 @@ export interface Tables {
   processes: ProcessTable;
   submissions: SubmissionTable;
   process_pools: ProcessPoolTable;
+  monitors: MonitorTable;
   files: FileTable;
   events: EventTable;
   cursors: CursorTable;
@@ -152,6 +153,15 @@ export interface ProcessPoolTable {
   process_id: number;
   pool: string;
   amount: number;
+}
+
+/** Monitors of a process whose job was accepted. */
+export interface MonitorTable {
+  process_id: number;
+  /** When they are to be looked at next; null when nothing is to be called any more. */
+  due_at: number | null;
+  /** What they have said, and when they were called: JSON. */
+  state: string;
 }
 
 /** A file of a process, its content in the repository. */
