@@ -164,6 +164,17 @@ describe('a job that names codes', () => {
     expect(await test.profile.store.selectFrom('processes').select('id').execute()).toEqual([]);
   });
 
+  it('may read what another makes, or what the computer has', async () => {
+    await add({ label: 'pw', computer: 'daint' });
+    await stored({
+      codes: [
+        { code: 'pw', stdout: 'a' },
+        { code: 'pw', stdin: 'a' },
+      ],
+    });
+    await stored({ code: 'pw', stdin: 'a', remoteCopy: [{ from: '/data/a' }] });
+  });
+
   it('may say what asks for nothing special where it cannot be expressed', async () => {
     const plain = { hold: false, rerunnable: false, exclusive: false, importEnvironment: true };
     await stored({ command: ['x'], computer: 'daint', ...plain });
