@@ -4,7 +4,8 @@ import { paint, printable } from './terminal.js';
 /** The state of a process in one or a few words: `waiting update`, `finished`, `failed (3)`, `paused upload`. */
 export function stateText({ state, stage, paused, exitStatus }: ProcessLine): string {
   if (state === 'finished') return exitStatus === 0 ? 'finished' : `failed (${exitStatus})`;
-  return [paused ? 'paused' : state, stage ?? ''].join(' ').trim();
+  // What has one stage only has none for people.
+  return [paused ? 'paused' : state, stage === 'run' ? '' : (stage ?? '')].join(' ').trim();
 }
 
 /** Did it end as it should? */

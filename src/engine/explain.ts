@@ -6,7 +6,7 @@ import type { ComputerRow, ProcessRow } from '../store/tables.js';
 import { backoff } from './backoff.js';
 import { releaseCommand } from './computer-unavailable.js';
 import { holdView } from './computer-view.js';
-import { type DriverView, driverOf } from './driver-of.js';
+import { type DriverView, driverOfProcess } from './driver-of.js';
 import { isoTime } from './views.js';
 import { listingWait, submissionWait, type Wait } from './waits.js';
 
@@ -50,7 +50,7 @@ export async function explain(
     row.computer_id === null
       ? undefined
       : await store.selectFrom('computers').selectAll().where('id', '=', row.computer_id).executeTakeFirst();
-  const driver = computer === undefined ? null : await driverOf(store, computer.id, now);
+  const driver = await driverOfProcess(store, row, now);
   const wait = (await computerWait(row, computer, now)) ?? (await ownWait(store, row, computer, now));
   return {
     ...base,
@@ -131,7 +131,8 @@ async function ownWait(store: Store, row: ProcessRow, computer: ComputerRow | un
   if (computer !== undefined && row.stage === 'submit') return submissionWait(store, row, computer, now);
   if (computer !== undefined && row.stage === 'update') return listingWait(row, computer);
   return {
-    waitingFor: row.waiting_for ?? `its turn to ${row.stage}`,
+    waitingFor:
+      row.waiting_for ?? (row.state === 'running' ? 'its function, which is running' : `its turn to ${row.stage}`),
     since: row.waiting_since ?? row.stage_since,
     next:
       {
@@ -139,6 +140,7 @@ async function ownWait(store: Store, row: ProcessRow, computer: ComputerRow | un
         stash: 'its files are stashed on the computer',
         retrieve: 'its results are brought',
         parse: 'its results are read',
+        run: 'its function goes on',
       }[row.stage ?? ''] ?? 'its next step',
     nextAt: row.due_at,
   };
@@ -164,11 +166,12 @@ function detailsOf(
     );
     if (error?.hint !== undefined) details.push(error.hint);
   }
-  if (computer !== undefined && driver === null) {
+  if (driver === null) {
+    const what = computer?.label ?? 'it';
     details.push(
       daemonRuns
-        ? `the daemon drives ${computer.label} as soon as something is due`
-        : `nothing drives ${computer.label} now: run \`wherry daemon start\`, or \`wherry tick\` by cron`,
+        ? `the daemon drives ${what} as soon as something is due`
+        : `nothing drives ${what} now: run \`wherry daemon start\`, or \`wherry tick\` by cron`,
     );
   }
   return details;

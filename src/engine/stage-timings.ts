@@ -11,13 +11,14 @@ export interface StageTiming {
 
 /** The stages that a process went through, from its events, oldest first. */
 export function stageTimings(
-  row: Pick<ProcessRow, 'stage' | 'created_at' | 'ended_at'>,
+  row: Pick<ProcessRow, 'kind' | 'stage' | 'created_at' | 'ended_at'>,
   events: readonly EventRow[],
 ): StageTiming[] {
   const changes = events
     .filter((event) => event.type === 'process.stage')
     .map((event) => ({ at: Number(event.at), ...(JSON.parse(event.data) as EventData['process.stage']) }));
-  const first = changes[0]?.from ?? row.stage ?? (row.ended_at === null ? null : 'upload');
+  const first =
+    changes[0]?.from ?? row.stage ?? (row.ended_at === null ? null : row.kind === 'calcjob' ? 'upload' : 'run');
   if (first === null) return [];
   const starts = [{ stage: first, at: Number(row.created_at) }, ...changes.map(({ to, at }) => ({ stage: to, at }))];
   return starts.map(({ stage, at }, index) => {

@@ -2,6 +2,7 @@ import { programsOf } from '../calcjob/programs.js';
 import type { Job } from '../config/job.js';
 import { WherryError } from '../errors.js';
 import type { JobInfo } from '../plugin/scheduler.js';
+import { type LinkedData, linkedData } from '../store/data.js';
 import { eventsOf } from '../store/events.js';
 import { fromJson, type Store } from '../store/store.js';
 import type { ComputerRow, EventRow, FileRow, ProcessRow, SubmissionRow } from '../store/tables.js';
@@ -46,8 +47,16 @@ export interface ProcessDetails extends ProcessSummary {
   };
   readonly outputs: (Record<string, unknown> & { readonly files: readonly FileView[] }) | null;
   readonly options: Omit<Job, 'command' | 'stdin' | 'files' | 'label' | 'description' | 'computer'>;
-  readonly parent: null;
-  readonly children: readonly never[];
+  /** What it took and gave as data: that of processes with a definition, under dotted names. */
+  readonly data: { readonly inputs: readonly DataPiece[]; readonly outputs: readonly DataPiece[] };
+  /** Who called it. */
+  readonly parent: number | null;
+  /** What it called, in that order; of many the first thousand. */
+  readonly children: readonly ChildView[];
+  /** Where its definition is found; null when it is built in, or only its program knew it. */
+  readonly module: string | null;
+  /** The equal process whose outputs it took over. */
+  readonly cachedFrom: number | null;
   readonly attempts: readonly AttemptView[];
   readonly timings: readonly StageTiming[];
   readonly remoteDirectory: string | null;
@@ -64,6 +73,25 @@ export interface FileView {
   readonly size: number;
   readonly sha256: string;
   readonly mode: number;
+}
+
+/** A piece of data under its name at a process. */
+export interface DataPiece {
+  readonly label: string;
+  readonly uuid: string;
+  readonly type: string;
+  /** Of a value; null for anything else. */
+  readonly value: unknown;
+  readonly files: readonly FileView[];
+}
+
+/** A process that another called. */
+export interface ChildView {
+  readonly id: number;
+  readonly name: string;
+  readonly label: string;
+  readonly state: string;
+  readonly exitStatus: number | null;
 }
 
 /** One submission to the scheduler. */
@@ -111,6 +139,7 @@ export type SummaryRow = Pick<ProcessRow, (typeof summaryColumns)[number]>;
 export type ProcessLine = Pick<
   ProcessSummary,
   | 'id'
+  | 'name'
   | 'label'
   | 'state'
   | 'stage'
@@ -127,6 +156,7 @@ export type ProcessLine = Pick<
 /** The columns that a line is made of: lists of many thousands are read in one go. */
 export const lineColumns = [
   'id',
+  'name',
   'label',
   'state',
   'stage',
@@ -167,7 +197,6 @@ export function summaryOf(row: SummaryRow, computers: ComputerNames): ProcessSum
     id,
     uuid: row.uuid,
     type: row.kind,
-    name: row.name,
     ...line,
     pausedReason: row.paused_reason,
     pausedAt: isoTime(row.paused_at),
@@ -187,6 +216,7 @@ export function lineOf(row: LineRow, computers: ComputerNames): ProcessLine {
   const exception = fromJson<{ message: string }>(row.exception);
   return {
     id: row.id,
+    name: row.name,
     label: row.label,
     state: row.state,
     stage: row.stage,
@@ -234,8 +264,14 @@ export async function processDetails(store: Store, row: ProcessRow): Promise<Pro
     inputs: { command: commandOf(job), stdin: stdin ?? null, files: filesOf(files, 'inputs') },
     outputs: outputs === undefined ? null : { ...outputs, files: filesOf(files, 'outputs') },
     options: options as ProcessDetails['options'],
-    parent: null,
-    children: [],
+    data: {
+      inputs: (await linkedData(store, row.id, 'inputs')).map(dataView),
+      outputs: (await linkedData(store, row.id, 'outputs')).map(dataView),
+    },
+    parent: row.parent_id,
+    children: await childrenOf(store, row.id),
+    module: row.module,
+    cachedFrom: row.cached_from,
     attempts: submissions.map(attemptView),
     timings: stageTimings(row, events),
     remoteDirectory: row.remote_directory,
@@ -244,6 +280,21 @@ export async function processDetails(store: Store, row: ProcessRow): Promise<Pro
     lastError: withoutStack(row.last_error),
     failedAttempts: row.attempts,
   };
+}
+
+function dataView({ label, data: { uuid, type, content, files } }: LinkedData): DataPiece {
+  return { label, uuid, type, value: type === 'value' || type === 'remote-folder' ? content : null, files };
+}
+
+async function childrenOf(store: Store, id: number): Promise<ChildView[]> {
+  const rows = await store
+    .selectFrom('processes')
+    .select(['id', 'name', 'label', 'state', 'exit_status'])
+    .where('parent_id', '=', id)
+    .orderBy('id')
+    .limit(1_000)
+    .execute();
+  return rows.map(({ exit_status, ...child }) => ({ ...child, exitStatus: exit_status }));
 }
 
 /** Everything that is known of one process, by its number. Errors: `not-found`. */

@@ -27,6 +27,6 @@ export function currentCaller(name: string): Caller {
   const caller = callers.getStore() ?? ofProgram;
   if (caller !== undefined) return caller;
   throw new WherryError('bad-definition', `${name} was called where no profile is open`, {
-    hint: 'run the script with: wherry run SCRIPT; or open a runner first: await using runner = await openRunner()',
+    hint: 'run the script with: wherry run SCRIPT; or open a runner first: await using runner = await Runner.open()',
   });
 }

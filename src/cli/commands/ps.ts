@@ -96,6 +96,7 @@ async function show(store: Store, lines: readonly ProcessLine[], all: boolean): 
   const columns: Column<ProcessLine>[] = [
     { title: 'ID', align: 'right', value: ({ id }) => String(id) },
     { title: 'AGE', align: 'right', value: ({ createdAt }) => age(createdAt, now) },
+    { title: 'NAME', value: ({ name }) => (lines.some((line) => line.name !== 'shell') ? name : '') },
     { title: 'LABEL', value: ({ label }) => printable(label) },
     { title: 'COMPUTER', value: ({ computer }) => computer ?? '' },
     { title: 'JOB', value: ({ jobId }) => printable(jobId ?? '') },

@@ -1,4 +1,4 @@
-import { type ProcessDetails, processDetails } from '../../engine/views.js';
+import { type DataPiece, type ProcessDetails, processDetails } from '../../engine/views.js';
 import { commandLine } from '../../plugin/shell.js';
 import { formatDuration } from '../../plugin/units.js';
 import { defineCommand, idPositionals, json } from '../command.js';
@@ -25,6 +25,10 @@ export const command = defineCommand({
     }),
 });
 
+/** Characters of a value, and processes that were called. */
+const longest = 200;
+const mostChildren = 20;
+
 function describe(one: ProcessDetails): string[] {
   const time = (iso: string | null) => (iso === null ? undefined : clock(iso));
   const optional = (value: string | null | undefined) => (value === null || value === '' ? undefined : value);
@@ -49,6 +53,9 @@ function describe(one: ProcessDetails): string[] {
         one.schedulerState === null ? undefined : [one.schedulerState, one.schedulerReason].filter(Boolean).join(': '),
       code: one.options.code,
       command: one.inputs.command.length === 0 ? undefined : commandLine(one.inputs.command),
+      'called by': one.parent === null ? undefined : `process ${one.parent}`,
+      module: optional(one.module),
+      'taken over': one.cachedFrom === null ? undefined : `from the equal process ${one.cachedFrom}`,
       created: time(one.createdAt),
       ended: time(one.endedAt),
     }),
@@ -64,7 +71,10 @@ function describe(one: ProcessDetails): string[] {
       'inputs',
       one.inputs.files.map(({ path, size }) => `${printable(path)} (${size} bytes)`),
     ),
+    ...section('inputs', one.data.inputs.map(dataLine)),
     ...section('outputs', outputLines(one)),
+    ...section('outputs', one.data.outputs.map(dataLine)),
+    ...section('calls', childLines(one)),
     ...section(
       'attempts',
       one.attempts.map(({ attempt, jobName, outcome, jobId, message }) =>
@@ -88,6 +98,31 @@ function outputLines({ outputs }: ProcessDetails): string[] {
     ...Object.entries(values).map(([name, value]) => printable(`${name}: ${JSON.stringify(value)}`)),
     ...files.map(({ path, size }) => `${printable(path)} (${size} bytes)`),
   ];
+}
+
+function dataLine({ label, type, value, files }: DataPiece): string {
+  if (type === 'value') return printable(`${label}: ${shortened(JSON.stringify(value))}`);
+  if (type === 'remote-folder') return printable(`${label}: ${(value as { readonly path: string }).path}`);
+  const [first, ...others] = files;
+  const names = `${first?.path ?? 'empty'}${others.length === 0 ? '' : ` and ${others.length} more`}`;
+  return printable(`${label}: ${type} ${names}`);
+}
+
+function shortened(text: string): string {
+  return text.length <= longest ? text : `${text.slice(0, longest)}…`;
+}
+
+function childLines({ id, children }: ProcessDetails): string[] {
+  const lines = children
+    .slice(0, mostChildren)
+    .map((child) =>
+      printable(
+        [`${child.id} ${child.name}`, child.label, child.state, child.exitStatus]
+          .filter((part) => part !== null && part !== '')
+          .join(' '),
+      ),
+    );
+  return children.length > mostChildren ? [...lines, `… more: wherry show ${id} --json, wherry graph ${id}`] : lines;
 }
 
 function duration(milliseconds: number): string {

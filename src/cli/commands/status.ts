@@ -60,7 +60,9 @@ function show(status: Awaited<ReturnType<typeof read>>): void {
   const counts = new Map<string, number>();
   for (const group of processes) {
     const failed = group.state === 'finished' && group.exitStatus !== 0;
-    const word = failed ? 'failed' : [group.paused ? 'paused' : group.state, group.stage ?? ''].join(' ').trim();
+    const word = failed
+      ? 'failed'
+      : [group.paused ? 'paused' : group.state, group.stage === 'run' ? '' : (group.stage ?? '')].join(' ').trim();
     counts.set(word, (counts.get(word) ?? 0) + group.count);
   }
   const text = [...counts].map(([word, count]) => `${count} ${word}`).join(', ');

@@ -22,6 +22,16 @@ export interface Submitted {
   readonly uuid: string;
 }
 
+/** The one that is open in this program. */
+let opened: Runner | undefined;
+
+function current(what: string): Runner {
+  if (opened !== undefined) return opened;
+  throw new WherryError('bad-definition', `${what} was called where no profile is open`, {
+    hint: 'run the script with: wherry run SCRIPT; or open one first: await using runner = await Runner.open()',
+  });
+}
+
 /**
  * Runs processes in this program, and hands processes to workers. While one is open, functions that are processes can
  * be called like any others, and `run`, `submit` and `wait` work.
@@ -65,6 +75,7 @@ export class Runner implements Caller, AsyncDisposable {
       const driver = await Driver.open(profile, { isWorker: false, hasOwnLane: true, onProblem: () => undefined });
       const runner = new Runner(profile, driver);
       setProgramCaller(runner);
+      opened = runner;
       return runner;
     } catch (error) {
       await profile[Symbol.asyncDispose]();
@@ -74,7 +85,10 @@ export class Runner implements Caller, AsyncDisposable {
 
   /** Ends what it drives: what has not ended goes on with a worker that knows its definition. */
   async [Symbol.asyncDispose](): Promise<void> {
-    setProgramCaller(undefined);
+    if (opened === this) {
+      setProgramCaller(undefined);
+      opened = undefined;
+    }
     this.#stop.abort();
     await this.#driving.catch(() => undefined);
     await this.#driver[Symbol.asyncDispose]();
@@ -163,4 +177,21 @@ export async function run<Definition extends ProcessDefinition>(
   const result = await currentCaller(definition.name).call(definition, inputs, options);
   if (!result.ok) throw new ProcessFailed(result);
   return result.outputs as OutputsOf<Definition>;
+}
+
+/** Stores a process for workers to run; see Runner.submit. */
+export async function submit<Definition extends ProcessDefinition>(
+  definition: Definition,
+  inputs: InputsOf<Definition>,
+  options: CallOptions = {},
+): Promise<Submitted> {
+  return current('submit').submit(definition, inputs, options);
+}
+
+/** Waits for the end of a process and tells how it ended, well or not; see Runner.wait. */
+export async function wait(
+  submitted: Submitted | number,
+  options: { readonly signal?: AbortSignal } = {},
+): Promise<ProcessResult> {
+  return current('wait').wait(typeof submitted === 'number' ? submitted : submitted.id, options);
 }
