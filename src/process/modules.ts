@@ -3,7 +3,7 @@ import path from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { InputError, WherryError } from '../errors.js';
 import { definingModule, definitions, whileLoading } from './definition.js';
-import { moduleFailure, notLoaded } from './modules/module-failure.js';
+import { moduleError, moduleFailure } from './modules/module-failure.js';
 import { packageUrl, registerHooks } from './modules/registration.js';
 
 /** What modules of users brought. A module is called what the profile calls it. */
@@ -71,7 +71,7 @@ export async function importScript(file: string): Promise<Readonly<Record<string
     return (await import(pathToFileURL(absolute).href)) as Record<string, unknown>;
   } catch (error) {
     if (error instanceof WherryError) throw error;
-    throw await moduleFailure(`the script ${file}`, error, 'mend the script', absolute);
+    throw await moduleFailure(`the script ${file} failed`, error, 'mend the script', absolute);
   }
 }
 
@@ -83,21 +83,21 @@ function namesOf(loaded: object): string[] {
 
 /** What a module exports, or why it could not be loaded. */
 async function load(specifier: string, from: string, timeout: number): Promise<object | WherryError> {
-  const name = `the module ${specifier}`;
+  const what = `the module ${specifier} could not be loaded`;
   const file = /^\.{0,2}\//.test(specifier) ? path.resolve(from, specifier) : undefined;
   const flaw = file === undefined ? undefined : flawOf(file);
-  if (flaw !== undefined) return notLoaded(name, flaw, mend);
+  if (flaw !== undefined) return moduleError(what, flaw, mend);
   registerHooks();
   const url = file === undefined ? packageUrl(specifier, from) : pathToFileURL(file).href;
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<WherryError>((resolve) => {
     const reason = `it was not ready after ${timeout / 1000} s`;
-    timer = setTimeout(() => resolve(notLoaded(name, reason, mend)), timeout);
+    timer = setTimeout(() => resolve(moduleError(what, reason, mend)), timeout);
   });
   try {
     return (await Promise.race([whileLoading(specifier, () => import(url)), late])) as object;
   } catch (error) {
-    return moduleFailure(name, error, mend, file);
+    return moduleFailure(what, error, mend, file);
   } finally {
     clearTimeout(timer);
   }

@@ -113,7 +113,7 @@ async function processNodes(db: Store, all: readonly number[]): Promise<{ nodes:
       ...row,
       paused: paused === 1,
       exitStatus: exit_status,
-      exitLabel: exit_label,
+      exitLabel: exit_label === '' ? null : exit_label,
       cachedFrom: cached_from,
     })),
     calls: rows.flatMap(({ id, parent_id: parent }) =>

@@ -9,19 +9,20 @@ const installation = fileURLToPath(new URL('../../../', import.meta.url));
 
 /**
  * The error `module-failed`: the module's own words, and where in the user's code it happened.
+ * @param what failed, such as `the module ./a.ts could not be loaded`
  * @param file the module, where it is one file
  */
-export async function moduleFailure(name: string, thrown: unknown, hint: string, file?: string): Promise<WherryError> {
+export async function moduleFailure(what: string, thrown: unknown, hint: string, file?: string): Promise<WherryError> {
   const place = placeOf(thrown) ?? (thrown instanceof SyntaxError ? await syntaxErrorOf(file) : undefined);
   const words = messageOf(thrown)
     .replace(/\nRequire stack:.*/s, '')
     .slice(0, mostWords);
-  return notLoaded(name, place === undefined ? words : `${words} (at ${place})`, hint, thrown);
+  return moduleError(what, place === undefined ? words : `${words} (at ${place})`, hint, thrown);
 }
 
 /** The error `module-failed` for a reason of ours. */
-export function notLoaded(name: string, reason: string, hint: string, cause?: unknown): WherryError {
-  return new WherryError('module-failed', `${name} could not be loaded: ${reason}`, { hint, cause });
+export function moduleError(what: string, reason: string, hint: string, cause?: unknown): WherryError {
+  return new WherryError('module-failed', `${what}: ${reason}`, { hint, cause });
 }
 
 /**

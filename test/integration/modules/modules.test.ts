@@ -214,7 +214,7 @@ describe('a script', () => {
   it('fails with its own words, or with the error of Wherry that it met', () => {
     expect(result.scripts['throws.ts']).toMatchObject({
       code: 'module-failed',
-      message: expect.stringContaining(`no luck (at ${folder}/throws.ts:5:46)`),
+      message: `the script ${folder}/throws.ts failed: no luck (at ${folder}/throws.ts:5:46)`,
     });
     expect(result.scripts['bad-script.ts']).toMatchObject({ code: 'not-found', message: 'nothing there' });
     expect(result.scripts['not-there.ts']).toMatchObject({ code: 'bad-input' });

@@ -30,7 +30,12 @@ async function link(process: number, type: DataLinkType, data: Readonly<Record<s
 
 /** `(x + y) · z`, and what somebody did with the product: ids of processes and data in the order of their names. */
 async function addAndMultiply() {
-  const workflow = await addProcess('addAndMultiply', null, { label: 'first', exit_status: 0, state: 'finished' });
+  const workflow = await addProcess('addAndMultiply', null, {
+    label: 'first',
+    exit_status: 0,
+    exit_label: '',
+    state: 'finished',
+  });
   const add = await addProcess('add', workflow);
   const multiply = await addProcess('multiply', workflow, { cached_from: add });
   const later = await addProcess('later');
@@ -81,7 +86,7 @@ describe('the graph of a process', () => {
         `d${p} input p${l} value`,
       ].sort(),
     );
-    expect(graph.nodes[0]).toMatchObject({ name: 'addAndMultiply', label: 'first', state: 'finished', exitStatus: 0 });
+    expect(graph.nodes[0]).toMatchObject({ name: 'addAndMultiply', label: 'first', exitStatus: 0, exitLabel: null });
     expect(graph.nodes[2]).toMatchObject({ kind: 'function', cachedFrom: a });
   });
 
