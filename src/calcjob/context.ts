@@ -40,7 +40,7 @@ export interface CalcJobContext {
 
 /** How the job ended, as far as is known, and who said so. */
 export interface JobEnd {
-  readonly source: 'queue' | 'accounting' | 'exit-file' | 'absence';
+  readonly source: 'queue' | 'accounting' | 'exit-file' | 'absence' | 'import';
   readonly info?: JobInfo;
 }
 

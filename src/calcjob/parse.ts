@@ -170,7 +170,7 @@ export function exitOf({ end, commandExit, missing = [] }: CalcJobState): ExitCo
       message: `the scheduler says ${info.word}${info.reason ? `: ${info.reason}` : ''}`,
     };
   }
-  if (exitCode === undefined) return standardExit('JOB_VANISHED', info?.reason);
+  if (exitCode === undefined && end?.source !== 'import') return standardExit('JOB_VANISHED', info?.reason);
   if (missing.length > 0) return standardExit('MISSING_OUTPUT', missing.join(', '));
   return success;
 }

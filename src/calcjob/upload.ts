@@ -7,6 +7,7 @@ import { Prepared } from '../store/prepared.js';
 import type { Repository } from '../store/repository.js';
 import type { FileRow } from '../store/tables.js';
 import { type CalcJobContext, deadlines, ownFiles, workDirectory, writeState } from './context.js';
+import { importRun } from './import.js';
 import { jobDirectory } from './job-directory.js';
 import { excludedRole } from './passing.js';
 import { streamsOf } from './programs.js';
@@ -18,6 +19,7 @@ import { stageRemoteFiles } from './staging.js';
  */
 export async function upload(context: CalcJobContext): Promise<Transition> {
   const { connection, row, job, signal } = context;
+  if (job.remoteFolder !== undefined) return importRun(context, job.remoteFolder);
   const directory = jobDirectory(workDirectory(connection, context.computer.config), row.uuid);
   const tree = await treeOf(context);
   try {

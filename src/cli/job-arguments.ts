@@ -44,6 +44,7 @@ export const jobOptions = {
   'mpirun-extra': text('words put behind those of mpirun, such as --mpirun-extra="--bind-to core"'),
   prepend: text('shell lines before the command'),
   append: text('shell lines behind the command'),
+  import: text('a directory on the computer with a run that is over: its results are taken, nothing is submitted'),
   priority: text('from -1000 to 1000; larger goes first where a limit makes jobs wait'),
   json,
 } as const satisfies Record<string, Options>;
@@ -54,7 +55,7 @@ export type JobArguments = { readonly [Name in keyof typeof jobOptions]?: unknow
 };
 
 const optionNames = Object.keys(jobOptions) as (keyof typeof jobOptions)[];
-const besideFiles: ReadonlySet<string> = new Set(['computer', 'label', 'json']);
+const besideFiles: ReadonlySet<string> = new Set(['computer', 'label', 'import', 'json']);
 
 /** Reads and checks the jobs of a command line: its job files, or the one that its options and command are. */
 export async function readJobs(given: JobArguments, command: readonly string[]): Promise<JobRequest[]> {
@@ -82,6 +83,10 @@ async function readFiles(
   if (command.length > 0) throw usageError('a job file and a command are given', 'give either of them');
   const wrong = optionNames.find((name) => !besideFiles.has(name) && given[name] !== undefined);
   if (wrong !== undefined) throw usageError(`--${wrong} cannot be given with a job file`, 'write it into the file');
+  if (given.import !== undefined && paths.length > 1) {
+    throw usageError('--import is the run of one job file', 'give one job file with it');
+  }
+  const instead = await overrides(given);
   const { readJobFile } = await import('../config/job-file.js');
   const { joinErrors } = await import('../engine/prepare-jobs.js');
   const requests: JobRequest[] = [];
@@ -89,7 +94,7 @@ async function readFiles(
   for (const path of paths) {
     try {
       const { job, files, origin } = await readJobFile(path);
-      requests.push({ job: { ...job, ...overrides(given) }, files, origin });
+      requests.push({ job: { ...job, ...instead }, files, origin });
     } catch (error) {
       if (!(error instanceof InputError)) throw error;
       errors.push(error);
@@ -99,8 +104,18 @@ async function readFiles(
   return requests;
 }
 
-function overrides({ computer, label }: JobArguments): { computer?: string; label?: string } {
-  return { ...(typeof computer === 'string' ? { computer } : {}), ...(typeof label === 'string' ? { label } : {}) };
+type Overrides = Pick<Partial<JobRequest['job']>, 'computer' | 'label' | 'remoteFolder'>;
+
+async function overrides({ computer, label, import: folder }: JobArguments): Promise<Overrides> {
+  const { remotePath } = await import('../config/staging.js');
+  const { validate } = await import('../config/validate.js');
+  return {
+    ...(typeof computer === 'string' ? { computer } : {}),
+    ...(typeof label === 'string' ? { label } : {}),
+    ...(folder === undefined
+      ? {}
+      : { remoteFolder: validate(folder, remotePath, { source: '' }, { prefix: ['--import'] }) }),
+  };
 }
 
 /** The options as a job file would have them; the schema checks every value. */
@@ -143,6 +158,7 @@ export function jobOf(given: JobArguments, command: readonly string[]): Record<s
     prepend: given.prepend,
     append: given.append,
     priority: number(given.priority),
+    remoteFolder: given.import,
   });
 }
 

@@ -19,7 +19,7 @@ const retrieveEntry = z.union([
 export type RetrieveEntry = z.output<typeof retrieveEntry>;
 
 /** A path on the computer, from its root. */
-const remotePath = text.refine((path) => isAbsolute(path), {
+export const remotePath = text.refine((path) => isAbsolute(path), {
   error: 'must be an absolute path on the computer, without "." or ".."',
 });
 
@@ -97,6 +97,8 @@ export type Monitor = z.output<typeof monitor>;
 
 /** The keys of a job that say which files go where, and who looks at them. What is optional is missing in jobs that were stored before. */
 export const stagingKeys = {
+  /** A run that is over, made by others on the computer: its results are retrieved and read, nothing is submitted. */
+  remoteFolder: remotePath.optional(),
   /** Input files, by patterns over their names on the computer, that are sent and not kept here. */
   exclude: z.array(jobPath).optional(),
   /** Before anything is copied or linked. */

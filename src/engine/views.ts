@@ -49,6 +49,8 @@ export interface ProcessDetails extends ProcessSummary {
   readonly options: Omit<Job, 'command' | 'stdin' | 'files' | 'label' | 'description' | 'computer'>;
   /** What it took and gave as data: that of processes with a definition, under dotted names. */
   readonly data: { readonly inputs: readonly DataPiece[]; readonly outputs: readonly DataPiece[] };
+  /** Was its job run by others, so that only its results were taken? */
+  readonly imported: boolean;
   /** Who called it. */
   readonly parent: number | null;
   /** What it called, in that order; of many the first thousand. */
@@ -268,6 +270,7 @@ export async function processDetails(store: Store, row: ProcessRow): Promise<Pro
       inputs: (await linkedData(store, row.id, 'inputs')).map(dataView),
       outputs: (await linkedData(store, row.id, 'outputs')).map(dataView),
     },
+    imported: job?.remoteFolder !== undefined,
     parent: row.parent_id,
     children: await childrenOf(store, row.id),
     module: row.module,

@@ -48,6 +48,7 @@ function describe(one: ProcessDetails): string[] {
       'last error': lastError === null ? undefined : `${lastError.message} (attempt ${one.failedAttempts})`,
       computer: optional(one.computer),
       directory: optional(one.remoteDirectory),
+      imported: one.imported ? 'its results were taken from the directory; nothing was submitted' : undefined,
       job: optional(one.jobId),
       'job state':
         one.schedulerState === null ? undefined : [one.schedulerState, one.schedulerReason].filter(Boolean).join(': '),
