@@ -26,6 +26,7 @@ const aboutSqlite = ['test/unit/store/store.test.ts', 'test/unit/store/sqlite-sp
  */
 const onSqliteOnly = [
   'process/compute',
+  'process/spec/*',
   'store/repository',
   'engine/limits',
   'engine/graph/layout',

@@ -193,7 +193,10 @@ export class Execution<Prepared> {
     if (position === undefined) {
       const made = this.#records.push(record) - 1;
       if (answer !== undefined) this.#expect(made, { record, answer, begin });
-      this.#pending.push({ record, ready: ready === undefined ? undefined : this.#prepare(made, ready) });
+      const preparing = ready === undefined ? undefined : this.#prepare(made, ready);
+      // Its failure is heard when the batch is committed; until then it is nobody's, and must not end the program.
+      preparing?.catch(() => undefined);
+      this.#pending.push({ record, ready: preparing });
       if (this.#live) {
         this.#begin(made);
         this.#flush();

@@ -8,7 +8,7 @@ import { LocalFile } from '../../../src/process/data.js';
 import { portLines } from '../../../src/process/spec-page.js';
 import { ProcessFailed } from '../../../src/workflow/result.js';
 import { startProfile, type TestProfile } from '../../rigs/profile.js';
-import { byPath } from './spec-rig.js';
+import { byPath } from './spec/spec-rig.js';
 
 const page = 'docs/process-spec.md';
 

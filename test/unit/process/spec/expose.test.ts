@@ -1,16 +1,16 @@
 import { describe, expect, expectTypeOf, it } from 'vitest';
 import { z } from 'zod';
-import { WherryError } from '../../../src/errors.js';
+import { WherryError } from '../../../../src/errors.js';
 import {
   type Exposure,
   exposedInputs,
   exposedOutputs,
   exposeInputs,
   exposeOutputs,
-} from '../../../src/process/expose.js';
-import { namespace } from '../../../src/process/namespace.js';
-import { portAt, portsOf } from '../../../src/process/spec.js';
-import type { InputsOf } from '../../../src/process/spec-types.js';
+} from '../../../../src/process/expose.js';
+import { namespace } from '../../../../src/process/namespace.js';
+import { portAt, portsOf } from '../../../../src/process/spec.js';
+import type { InputsOf } from '../../../../src/process/spec-types.js';
 import { asStored, mistakes, seen, taking } from './spec-rig.js';
 
 const Child = {

@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
-import { WherryError } from '../../../src/errors.js';
-import { LocalFile } from '../../../src/process/data.js';
-import { checkInputs } from '../../../src/process/inputs.js';
-import { file, folder, namespace } from '../../../src/process/namespace.js';
-import { portAt, portsOf } from '../../../src/process/spec.js';
+import { WherryError } from '../../../../src/errors.js';
+import { LocalFile } from '../../../../src/process/data.js';
+import { checkInputs } from '../../../../src/process/inputs.js';
+import { file, folder, namespace } from '../../../../src/process/namespace.js';
+import { portAt, portsOf } from '../../../../src/process/spec.js';
 import { asStored, mistakes, noRepository, seen, taking } from './spec-rig.js';
 
 /** A check that remembers what it was asked. */

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
-import { assembleInputs, checkInputs } from '../../../src/process/inputs.js';
-import { namespace } from '../../../src/process/namespace.js';
+import { assembleInputs, checkInputs } from '../../../../src/process/inputs.js';
+import { namespace } from '../../../../src/process/namespace.js';
 import { asStored, linked, mistakes, noRepository, seen, taking } from './spec-rig.js';
 
 const point = z.object({ x: z.number(), y: z.number().default(0) });

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
-import { InputError } from '../../../src/errors.js';
-import { assembleOutputs, checkOutput, checkOutputs } from '../../../src/process/inputs.js';
-import { namespace } from '../../../src/process/namespace.js';
+import { InputError } from '../../../../src/errors.js';
+import { assembleOutputs, checkOutput, checkOutputs } from '../../../../src/process/inputs.js';
+import { namespace } from '../../../../src/process/namespace.js';
 import { asStored, byPath, giving, linked, noRepository } from './spec-rig.js';
 
 const spec = giving(

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { WherryError } from '../../../src/errors.js';
-import { exitCode, flawsOfExitCodes } from '../../../src/process/exit-code-template.js';
+import { WherryError } from '../../../../src/errors.js';
+import { exitCode, flawsOfExitCodes } from '../../../../src/process/exit-code-template.js';
 
 const spec = {
   name: 'test.codes',

@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
-import type { ProcessDefinition } from '../../../src/process/definition.js';
-import { anyData, file, folder, namespace, remoteFolder } from '../../../src/process/namespace.js';
-import { portLines, specPage } from '../../../src/process/spec-page.js';
-import { specSchema } from '../../../src/process/spec-schema.js';
+import type { ProcessDefinition } from '../../../../src/process/definition.js';
+import { anyData, file, folder, namespace, remoteFolder } from '../../../../src/process/namespace.js';
+import { portLines, specPage } from '../../../../src/process/spec-page.js';
+import { specSchema } from '../../../../src/process/spec-schema.js';
 
 type Tree = { readonly left?: Tree | undefined };
 const tree: z.ZodType<Tree> = z.object({ left: z.lazy(() => tree).optional() });

@@ -1,10 +1,10 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
-import type { InputIssue } from '../../../src/errors.js';
-import { LocalFile } from '../../../src/process/data.js';
-import { jsonCopy } from '../../../src/process/serialize-value.js';
-import { canonicalJson } from '../../../src/store/data.js';
+import type { InputIssue } from '../../../../src/errors.js';
+import { LocalFile } from '../../../../src/process/data.js';
+import { jsonCopy } from '../../../../src/process/serialize-value.js';
+import { canonicalJson } from '../../../../src/store/data.js';
 import { asStored, mistakes, seen } from './spec-rig.js';
 
 function copied(value: unknown): { copy: unknown; issues: Record<string, string> } {

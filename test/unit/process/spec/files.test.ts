@@ -2,11 +2,11 @@ import { chmod, mkdir, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { z } from 'zod';
-import { FileData, FolderData, LocalFile, RemoteFolderData } from '../../../src/process/data.js';
-import { assembleInputs, checkInputs } from '../../../src/process/inputs.js';
-import { anyData, file, folder, namespace, remoteFolder } from '../../../src/process/namespace.js';
-import type { NewData } from '../../../src/store/data.js';
-import type { Repository } from '../../../src/store/repository.js';
+import { FileData, FolderData, LocalFile, RemoteFolderData } from '../../../../src/process/data.js';
+import { assembleInputs, checkInputs } from '../../../../src/process/inputs.js';
+import { anyData, file, folder, namespace, remoteFolder } from '../../../../src/process/namespace.js';
+import type { NewData } from '../../../../src/store/data.js';
+import type { Repository } from '../../../../src/store/repository.js';
 import { asStored, linked, mistakes, taking, temporaryFolder, temporaryRepository } from './spec-rig.js';
 
 let here: string;

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
-import { definitions, findDefinition, type ProcessDefinition, register } from '../../../src/process/definition.js';
-import { file } from '../../../src/process/namespace.js';
+import { definitions, findDefinition, type ProcessDefinition, register } from '../../../../src/process/definition.js';
+import { file } from '../../../../src/process/namespace.js';
 
 const definition = (differing: Partial<ProcessDefinition>): ProcessDefinition => ({
   kind: 'workflow',

@@ -3,12 +3,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
 import { z } from 'zod';
-import { InputError, type InputIssue } from '../../../src/errors.js';
-import { Data, dataOf } from '../../../src/process/data.js';
-import type { ProcessSpec } from '../../../src/process/definition.js';
-import { assembleInputs, checkInputs, type Leaf } from '../../../src/process/inputs.js';
-import { hashOf, type NewData } from '../../../src/store/data.js';
-import { Repository } from '../../../src/store/repository.js';
+import { InputError, type InputIssue } from '../../../../src/errors.js';
+import { Data, dataOf } from '../../../../src/process/data.js';
+import type { ProcessSpec } from '../../../../src/process/definition.js';
+import { assembleInputs, checkInputs, type Leaf } from '../../../../src/process/inputs.js';
+import { hashOf, type NewData } from '../../../../src/store/data.js';
+import { Repository } from '../../../../src/store/repository.js';
 
 /** A folder that is gone after the test. */
 export async function temporaryFolder(): Promise<string> {

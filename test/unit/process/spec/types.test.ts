@@ -1,9 +1,9 @@
 import { expectTypeOf, it } from 'vitest';
 import { z } from 'zod';
-import type { Data, FileData, LocalFile } from '../../../src/process/data.js';
-import { exposedInputs, exposeInputs } from '../../../src/process/expose.js';
-import type { GivenOutputsOf, InputDataOf, InputsOf, OutputsOf, SeenInputsOf } from '../../../src/process/inputs.js';
-import { file, namespace } from '../../../src/process/namespace.js';
+import type { Data, FileData, LocalFile } from '../../../../src/process/data.js';
+import { exposedInputs, exposeInputs } from '../../../../src/process/expose.js';
+import type { GivenOutputsOf, InputDataOf, InputsOf, OutputsOf, SeenInputsOf } from '../../../../src/process/inputs.js';
+import { file, namespace } from '../../../../src/process/namespace.js';
 
 const spec = {
   inputs: z.object({
