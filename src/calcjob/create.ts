@@ -70,10 +70,18 @@ export interface CalcJobProcess {
   /** Whose driver parses its results; null where no code of a user does. */
   readonly lane: string | null;
   readonly module: string | null;
+  readonly fingerprint: string | null;
 }
 
 /** The process of a job that somebody wrote down as a job. */
-const shellProcess: CalcJobProcess = { name: 'shell', version: 1, parentId: null, lane: null, module: null };
+const shellProcess: CalcJobProcess = {
+  name: 'shell',
+  version: 1,
+  parentId: null,
+  lane: null,
+  module: null,
+  fingerprint: null,
+};
 
 /** A job with its files in the repository. */
 export interface StoredJob {
@@ -86,7 +94,7 @@ export interface StoredJob {
 export async function insertCalcJob(
   transaction: StoreTransaction,
   { job: { job, computer, pausedFor }, uuid, files: given }: StoredJob,
-  { name, version, parentId, lane, module }: CalcJobProcess,
+  { name, version, parentId, lane, module, fingerprint }: CalcJobProcess,
   turns: Turns,
   at: number,
 ): Promise<ProcessRow> {
@@ -102,6 +110,7 @@ export async function insertCalcJob(
       parent_id: parentId,
       lane,
       module,
+      fingerprint,
       label: job.label ?? '',
       description: job.description ?? '',
       state: 'created',

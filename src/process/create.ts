@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { insertData, insertLinks, type StoredData } from '../store/data.js';
+import { canonicalJson, insertData, insertLinks, type StoredData } from '../store/data.js';
 import { type EventData, type NewEvent, writeEvents } from '../store/events.js';
 import type { StoreTransaction } from '../store/store.js';
 import type { ProcessRow } from '../store/tables.js';
@@ -18,6 +18,8 @@ export interface NewProcess {
   readonly lane: string;
   /** Where its definition is found; null when it is built in, or only this program knows it. */
   readonly module: string | null;
+  /** See `cacheKey`; null: it is never taken over from. */
+  readonly fingerprint: string | null;
   /** Whoever stores it begins it at once. */
   readonly begun: boolean;
 }
@@ -50,6 +52,7 @@ export async function insertProcess(transaction: StoreTransaction, made: NewProc
       parent_id: made.parentId,
       lane: made.lane,
       module: made.module,
+      fingerprint: made.fingerprint,
     })
     .returningAll()
     .executeTakeFirstOrThrow();
@@ -97,13 +100,17 @@ export async function linkLeaves(
   return linked;
 }
 
-/** The same for processes whose outputs must be the same: over definition, version and inputs. */
+/**
+ * The same for processes whose outputs must be the same: over definition, version and inputs.
+ * @param job what a calcjob runs
+ */
 export function cacheKey(
   definition: { readonly name: string; readonly kind: ProcessKind; readonly version: number },
   inputs: readonly { readonly label: string; readonly hash: string }[],
+  job: unknown = null,
 ): string {
   const sorted = inputs.map(({ label, hash }) => `${label} ${hash}`).sort();
   return createHash('sha256')
-    .update(JSON.stringify([definition.kind, definition.name, definition.version, sorted]))
+    .update(canonicalJson([definition.kind, definition.name, definition.version, sorted, job]))
     .digest('hex');
 }

@@ -25,6 +25,11 @@ export interface ProcessSpec<
   readonly inputs: Inputs;
   readonly outputs: Outputs;
   readonly exitCodes?: Codes;
+  /**
+   * May a new process take over what an equal one gave, unless its caller says otherwise? Equal: the same version, inputs
+   * and job. Only of what calculates, calcjobs and calcfunctions. Default: false.
+   */
+  readonly cache?: boolean;
 }
 
 /** A definition that this program knows: its spec and its kind; what else it has is known to who runs that kind. */

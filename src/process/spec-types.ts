@@ -26,7 +26,13 @@ export type InputDataOf<Spec extends Pick<Ports, 'inputs'>> = DataOf<Spec['input
 /** The outputs of a process as the pieces of data that they are. */
 export type OutputDataOf<Spec extends Pick<Ports, 'outputs'>> = DataOf<Spec['outputs']>;
 
-export type GivenOf<Schema> = Schema extends z.ZodObject<infer Shape, infer Config> ? GivenShape<Shape, Config> : never;
+export /** Of a schema that nobody knows anything of, anything may be given. */
+type GivenOf<Schema> =
+  Schema extends z.ZodObject<infer Shape, infer Config>
+    ? string extends keyof Shape
+      ? Readonly<Record<string, unknown>>
+      : GivenShape<Shape, Config>
+    : never;
 
 type GivenShape<Shape extends z.core.$ZodLooseShape, Config> = Simplify<
   { readonly [Name in keyof Shape as IsOptional<Shape[Name]> extends true ? never : Name]: GivenPort<Shape[Name]> } & {

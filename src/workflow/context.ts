@@ -13,6 +13,8 @@ export interface CallOptions {
   readonly description?: string;
   /** Of a calcjob: where it runs, with which resources, and what else its job may say. */
   readonly job?: JobOptions;
+  /** May it take over what an equal process gave? Default: as its definition says. */
+  readonly cache?: boolean;
 }
 
 /** What a host has to know to store a child, or an output. */

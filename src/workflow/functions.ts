@@ -15,6 +15,8 @@ export interface FunctionOptions {
   readonly inputs?: z.ZodObject;
   /** Where the function gives an object of several named outputs; default: one that is called `result`. */
   readonly outputs?: z.ZodObject;
+  /** May a call take over what an equal one gave? Default: false. */
+  readonly cache?: boolean;
 }
 
 /** A function whose calls are processes: what it takes and gives is stored. */
@@ -104,7 +106,8 @@ function specOf(name: string, body: (...values: never[]) => unknown, options: Fu
   const { version = 1, outputs = z.object({ [singleOutput]: anyData() }) } = options;
   const inputs = options.inputs ?? z.object(Object.fromEntries(parameters.map((parameter) => [parameter, anyData()])));
   const description = options.description === undefined ? {} : { description: options.description };
-  return { name, version, inputs, outputs, parameters, ...description };
+  const cache = options.cache === undefined ? {} : { cache: options.cache };
+  return { name, version, inputs, outputs, parameters, ...description, ...cache };
 }
 
 /** The names of simple parameters stand in the text of a function. */

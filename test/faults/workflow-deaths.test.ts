@@ -87,7 +87,7 @@ async function submit(definition: ProcessDefinition, given: unknown): Promise<Pr
   const { store, repository } = test.profile;
   const uuid = randomUUID();
   const inputs = await checkInputs(definition, given, repository);
-  const place = { parentId: null, lane: sharedLaneOf(uuid), module: null, begun: false };
+  const place = { parentId: null, lane: sharedLaneOf(uuid), module: null, fingerprint: null, begun: false };
   return store
     .transaction()
     .execute((transaction) =>

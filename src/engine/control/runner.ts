@@ -1,8 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { WherryError } from '../../errors.js';
-import { insertProcess } from '../../process/create.js';
 import type { ProcessDefinition } from '../../process/definition.js';
-import { checkInputs, type InputsOf, type OutputsOf } from '../../process/inputs.js';
+import type { InputsOf, OutputsOf } from '../../process/inputs.js';
 import type { ProcessRow } from '../../store/tables.js';
 import { type Caller, currentCaller, setProgramCaller } from '../../workflow/caller.js';
 import type { CallOptions } from '../../workflow/context.js';
@@ -10,6 +9,7 @@ import { ProcessFailed, type ProcessResult } from '../../workflow/result.js';
 import { requestKill } from '../intents.js';
 import { programLane, sharedLaneOf } from '../lanes/lane.js';
 import type { LaneDriver } from '../lanes/lane-driver.js';
+import { prepareProcess, storeProcess } from '../lanes/new-process.js';
 import { namedData, resultOf } from '../lanes/results.js';
 import { openProfile, type Profile, type ProfileOptions } from '../profile.js';
 import { Driver } from './driver.js';
@@ -110,8 +110,9 @@ export class Runner implements Caller, AsyncDisposable {
     given: InputsOf<Definition>,
     options: CallOptions = {},
   ): Promise<Submitted> {
-    const { store, repository } = this.profile;
-    const inputs = await checkInputs(definition, given, repository);
+    const { store } = this.profile;
+    const uuid = randomUUID();
+    const ready = await prepareProcess(this.profile, definition, given, { ...options, uuid });
     const module = await this.#driver.engine.definitions.moduleOf(definition.name);
     if (module === null) {
       throw new WherryError(
@@ -122,14 +123,8 @@ export class Runner implements Caller, AsyncDisposable {
         },
       );
     }
-    const uuid = randomUUID();
-    const { label = '', description = '' } = options;
     const place = { parentId: null, lane: sharedLaneOf(uuid), module, begun: false };
-    const row = await store
-      .transaction()
-      .execute((transaction) =>
-        insertProcess(transaction, { uuid, definition, label, description, inputs, ...place }, Date.now()),
-      );
+    const row = await store.transaction().execute((transaction) => storeProcess(transaction, ready, place, Date.now()));
     await hurryDrivers(this.profile);
     return { id: row.id, uuid };
   }

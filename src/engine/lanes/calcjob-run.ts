@@ -8,6 +8,7 @@ import {
   Turns,
 } from '../../calcjob/create.js';
 import { type CalcJobDefinition, CalcJobExit } from '../../calcjob/define-calcjob.js';
+import { endingOf } from '../../calcjob/ending.js';
 import { InputFolder } from '../../calcjob/input-folder.js';
 import { exitOf } from '../../calcjob/parse.js';
 import { locateTemporary, retrieveAgain, withoutTemporary } from '../../calcjob/passing.js';
@@ -89,11 +90,17 @@ function passing(data: NewData, locate: Locate) {
 export async function insertReadyCalcJob(
   transaction: StoreTransaction,
   ready: ReadyCalcJob,
-  place: Pick<CalcJobProcess, 'parentId' | 'lane' | 'module'>,
+  { parentId, lane, module, fingerprint }: Pick<CalcJobProcess, 'parentId' | 'lane' | 'module' | 'fingerprint'>,
   now: number,
 ): Promise<ProcessRow> {
   const { name, version } = ready.definition;
-  const row = await insertCalcJob(transaction, ready, { name, version, ...place }, new Turns(transaction), now);
+  const row = await insertCalcJob(
+    transaction,
+    ready,
+    { name, version, parentId, lane, module, fingerprint },
+    new Turns(transaction),
+    now,
+  );
   await linkLeaves(transaction, row.id, 'input', ready.inputs, now);
   return row;
 }
@@ -113,7 +120,9 @@ export async function parseCalcJob(
     return;
   }
   const state = readState(row);
-  const end = state.refusal ?? exitOf(state);
+  const job = JSON.parse(row.inputs) as Job;
+  const ending = await endingOf(store, row, job);
+  const end = ending.exit(exitOf(state));
   const failure = end.status === 0 ? null : end;
   const brought: NewData = { type: 'folder', content: {}, files: await outputFiles(tools, row.id) };
   const retrieved = new FolderData({ ...brought, files: brought.files ?? [], id: 0, uuid: '', hash: '' }, locate);
@@ -129,8 +138,8 @@ export async function parseCalcJob(
       failure,
       exit: (label: string, parameters = {}, outputs: unknown = {}) => new CalcJobExit(label, parameters, outputs),
     };
-    const gave = await runInProcess(reference, async () => definition.parse?.(context) ?? {});
-    ended = await endOf(tools, definition, gave, failure);
+    const read = async () => (ending.unread ? undefined : definition.parse?.(context)) ?? {};
+    ended = await endOf(tools, definition, await runInProcess(reference, read), failure);
   } catch (error) {
     ended = { transition: excepted(error), leaves: [] };
   }
@@ -140,10 +149,18 @@ export async function parseCalcJob(
     const content = { computer: row.computer_id, path: row.remote_directory };
     own.push({ label: 'remoteFolder', data: { type: 'remote-folder', content } });
   }
+  const { stash } = state;
+  if (typeof stash === 'object' && 'path' in stash) {
+    const content = { computer: row.computer_id, path: stash.path };
+    own.push({ label: 'stash', data: { type: 'remote-folder', content } });
+  }
   const leaves = [...ended.leaves, ...own.filter(({ label }) => !taken.has(label))];
-  const cleaning = withoutTemporary(row, JSON.parse(row.inputs) as Job);
+  const { exit } = ended.transition;
+  const cleaning = withoutTemporary(row, job);
   await carryOut(row, {
     ...ended.transition,
+    ...(exit === undefined ? {} : { exit: ending.exit(exit) }),
+    ...(Object.keys(ending.outputs).length === 0 ? {} : { outputs: ending.outputs }),
     ...cleaning,
     also: async (transaction) => {
       await cleaning.also?.(transaction);

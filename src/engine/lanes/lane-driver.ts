@@ -3,10 +3,8 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { CalcJobDefinition } from '../../calcjob/define-calcjob.js';
 import { killed } from '../../calcjob/kill.js';
 import { messageOf, WherryError } from '../../errors.js';
-import { insertProcess } from '../../process/create.js';
 import type { ProcessDefinition } from '../../process/definition.js';
 import { callHooks } from '../../process/hooks.js';
-import { checkInputs } from '../../process/inputs.js';
 import { amend, carryOut, type MovingRow, stateOf, type Transition } from '../../process/transition.js';
 import { fenced, type Lease } from '../../store/leases.js';
 import { isStoreTrouble } from '../../store/store-trouble.js';
@@ -19,11 +17,12 @@ import { stopDriving } from '../computer-poll.js';
 import type { DriverTools } from '../driver-tools.js';
 import { requestKill } from '../intents.js';
 import type { WorkDriver } from '../work-driver.js';
-import { insertReadyCalcJob, parseCalcJob, prepareCalcJob } from './calcjob-run.js';
+import { parseCalcJob } from './calcjob-run.js';
 import type { DefinitionSource } from './definition-source.js';
 import { excepted } from './excepted.js';
 import { runFunction } from './function-run.js';
 import { dueLaneRows, laneKills, livingChildren, nextLaneTime } from './lane-work.js';
+import { prepareProcess, storeProcess } from './new-process.js';
 import { namedData, resultOf } from './results.js';
 import type { StoredChild, WorkflowKeeper } from './workflow-host.js';
 import { WorkflowRun } from './workflow-run.js';
@@ -129,23 +128,13 @@ export class LaneDriver implements WorkDriver {
     options: CallOptions = {},
     parent?: ProcessRow,
   ): Promise<ProcessResult> {
-    const { store, repository, now } = this.#tools;
-    const inputs = await checkInputs(definition, given, repository);
-    const { label = '', description = '' } = options;
+    const { store, now } = this.#tools;
     const module = parent === undefined ? await this.#definitions.moduleOf(definition.name) : parent.module;
     const uuid = randomUUID();
-    const place = { parentId: parent?.id ?? null, module, lane: this.lane };
-    if (definition.kind === 'calcjob') {
-      const asked = { ...options, uuid };
-      const ready = await prepareCalcJob(this.#tools, definition as CalcJobDefinition, inputs, asked);
-      const ended = this.#endOf(uuid);
-      await fenced(store, this.lease, (transaction) => insertReadyCalcJob(transaction, ready, place, now()));
-      this.#tools.wake();
-      return ended;
-    }
+    const ready = await prepareProcess(this.#tools, definition, given, { ...options, uuid });
+    const place = { parentId: parent?.id ?? null, module, lane: this.lane, begun: true };
     const ended = this.#endOf(uuid);
-    const made = { uuid, definition, label, description, inputs, ...place, begun: true };
-    const row = await fenced(store, this.lease, (transaction) => insertProcess(transaction, made, now()));
+    const row = await fenced(store, this.lease, (transaction) => storeProcess(transaction, ready, place, now()));
     this.#beginAll([{ row, definition }]);
     return ended;
   }
@@ -177,7 +166,8 @@ export class LaneDriver implements WorkDriver {
     for (const row of await dueLaneRows(store, this.lane, now(), places.rows, busy)) {
       const run = this.#workflows.get(row.id);
       if (run !== undefined) await run.poke(row);
-      else if (this.#starting.size + this.#functions.size < places.functions) this.#start(row);
+      // What is read of a calcjob may be what a function waits for that holds a place.
+      else if (row.stage === 'parse' || this.#starting.size + this.#functions.size < places.functions) this.#start(row);
     }
   }
 
@@ -192,7 +182,11 @@ export class LaneDriver implements WorkDriver {
   }
 
   #beginAll(children: readonly StoredChild[]): void {
-    for (const { row, definition } of children) this.#begin(row, definition);
+    for (const { row, definition } of children) {
+      if (row.ended_at !== null) void this.#announce(row).catch((error: unknown) => this.#failed(row, error));
+      else if (row.state === 'running') this.#begin(row, definition);
+    }
+    this.#tools.wake();
   }
 
   #start(row: ProcessRow): void {

@@ -1,28 +1,22 @@
 import { randomUUID } from 'node:crypto';
-import type { CalcJobDefinition } from '../../calcjob/define-calcjob.js';
 import { WherryError } from '../../errors.js';
-import { insertProcess, linkLeaves, type NewProcess, runStage } from '../../process/create.js';
+import { linkLeaves, runStage } from '../../process/create.js';
 import type { ProcessDefinition } from '../../process/definition.js';
 import { exitCode } from '../../process/exit-code-template.js';
 import { type ExitCode, standardExit, success } from '../../process/exit-codes.js';
-import { checkInputs, checkOutput, checkOutputs, type Leaf } from '../../process/inputs.js';
+import { checkOutput, checkOutputs, type Leaf } from '../../process/inputs.js';
 import type { Transition } from '../../process/transition.js';
 import type { StoreTransaction } from '../../store/store.js';
 import type { ProcessRow } from '../../store/tables.js';
 import type { CallRequest, ContextHost } from '../../workflow/context.js';
 import type { Batch, ExecutionHost, FunctionEnd } from '../../workflow/execution.js';
 import type { DriverTools } from '../driver-tools.js';
-import { insertReadyCalcJob, prepareCalcJob, type ReadyCalcJob } from './calcjob-run.js';
 import { excepted } from './excepted.js';
+import { type ProcessPlace, prepareProcess, type ReadyProcess, storeProcess } from './new-process.js';
 
 /** What became of a call that is ready to be stored. */
 export type PreparedCall =
-  | {
-      readonly type: 'process';
-      readonly child: Omit<NewProcess, 'parentId' | 'lane' | 'module' | 'begun'>;
-      readonly definition: ProcessDefinition;
-    }
-  | { readonly type: 'calcjob'; readonly ready: ReadyCalcJob }
+  | { readonly type: 'process'; readonly ready: ReadyProcess }
   | { readonly type: 'output'; readonly leaves: readonly Leaf[] };
 
 /** A child that was stored. */
@@ -37,7 +31,7 @@ export interface WorkflowKeeper {
   readonly hasRoom: () => boolean;
   /** Carries out a transition of the workflow. */
   readonly carryOut: (row: ProcessRow, transition: Transition) => Promise<ProcessRow>;
-  /** Children were stored that are begun now. */
+  /** Children were stored; those that run are begun now, those that have ended already are told of. */
   readonly begin: (children: readonly StoredChild[]) => void;
 }
 
@@ -76,15 +70,8 @@ export class WorkflowHost implements ExecutionHost<PreparedCall>, ContextHost<Pr
     if (request.type === 'output') {
       return { type: 'output', leaves: await checkOutput(this.#definition, request.label, request.value, repository) };
     }
-    const { uuid, definition, options } = request;
-    const inputs = await checkInputs(definition, request.inputs, repository);
-    if (definition.kind === 'calcjob') {
-      const calcJob = definition as CalcJobDefinition;
-      const ready = await prepareCalcJob(this.#tools, calcJob, inputs, { ...options, uuid });
-      return { type: 'calcjob', ready };
-    }
-    const { label = '', description = '' } = options;
-    return { type: 'process', definition, child: { uuid, definition, label, description, inputs } };
+    const { uuid, definition, inputs, options } = request;
+    return { type: 'process', ready: await prepareProcess(this.#tools, definition, inputs, { ...options, uuid }) };
   }
 
   async commit(batch: Batch<PreparedCall>): Promise<void> {
@@ -104,31 +91,24 @@ export class WorkflowHost implements ExecutionHost<PreparedCall>, ContextHost<Pr
         await this.#writeRecords(transaction, batch);
         for (const call of batch.prepared) {
           if (call.type === 'output') await linkLeaves(transaction, this.row.id, 'output', call.leaves, at);
-          else if (call.type === 'calcjob') await insertReadyCalcJob(transaction, call.ready, this.#place(), at);
-          else children.push(await this.#insertChild(transaction, call, at));
+          else {
+            const row = await storeProcess(transaction, call.ready, this.#place(), at);
+            children.push({ row, definition: call.ready.definition });
+          }
         }
         if (end === undefined) await lookAgainIfWoken(transaction, this.row.id, this.heard, at);
         else await linkLeaves(transaction, this.row.id, 'output', end.leaves, at);
       },
     };
     this.row = await this.#keeper.carryOut(this.row, transition);
-    this.#keeper.begin(children.filter(({ row }) => row.state === 'running'));
-  }
-
-  async #insertChild(
-    transaction: StoreTransaction,
-    { child, definition }: Extract<PreparedCall, { type: 'process' }>,
-    at: number,
-  ): Promise<StoredChild> {
-    const place = { ...this.#place(), begun: this.#keeper.hasRoom() };
-    return { row: await insertProcess(transaction, { ...child, ...place }, at), definition };
+    this.#keeper.begin(children);
   }
 
   /** Children stand where it stands, and their definitions are found where its own is. */
-  #place(): { readonly parentId: number; readonly lane: string; readonly module: string | null } {
+  #place(): ProcessPlace {
     const { id, lane, module } = this.row;
     if (lane === null) throw new WherryError('internal', `workflow ${id} stands in no lane`);
-    return { parentId: id, lane, module };
+    return { parentId: id, lane, module, begun: this.#keeper.hasRoom() };
   }
 
   async #writeRecords(transaction: StoreTransaction, { position, records }: Batch<PreparedCall>): Promise<void> {

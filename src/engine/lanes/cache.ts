@@ -1,0 +1,69 @@
+import { insertLinks } from '../../store/data.js';
+import { writeEvents } from '../../store/events.js';
+import type { StoreTransaction } from '../../store/store.js';
+import type { ProcessRow } from '../../store/tables.js';
+
+/** The latest process with the same definition, version and inputs that ended well. */
+export async function equalProcess(
+  transaction: StoreTransaction,
+  fingerprint: string,
+): Promise<ProcessRow | undefined> {
+  return transaction
+    .selectFrom('processes')
+    .selectAll()
+    .where('fingerprint', '=', fingerprint)
+    .where('state', '=', 'finished')
+    .where('exit_status', '=', 0)
+    .orderBy('id', 'desc')
+    .limit(1)
+    .executeTakeFirst();
+}
+
+/** Ends a process that was only just stored as its equal ended, with the same outputs. @returns how it is now */
+export async function takeOver(
+  transaction: StoreTransaction,
+  row: ProcessRow,
+  equal: ProcessRow,
+  now: number,
+): Promise<ProcessRow> {
+  if (row.ended_at !== null) return row;
+  const outputs = await transaction
+    .selectFrom('links')
+    .select(['label', 'data_id'])
+    .where('process_id', '=', equal.id)
+    .where('type', 'in', ['create', 'return'])
+    .execute();
+  const links = outputs.map(({ label, data_id }) => ({ label, type: 'return' as const, dataId: data_id }));
+  await insertLinks(transaction, row.id, links);
+  const files = await transaction
+    .selectFrom('files')
+    .selectAll()
+    .where('process_id', '=', equal.id)
+    .where('role', '=', 'outputs')
+    .execute();
+  for (let start = 0; start < files.length; start += 1_000) {
+    const copies = files.slice(start, start + 1_000).map((file) => ({ ...file, process_id: row.id }));
+    await transaction.insertInto('files').values(copies).execute();
+  }
+  await writeEvents(transaction, row.id, now, [
+    { type: 'process.report', data: { level: 'info', message: `takes over what the equal process ${equal.id} gave` } },
+    { type: 'process.state', data: { from: row.state, to: 'finished', exitStatus: 0 } },
+  ]);
+  return transaction
+    .updateTable('processes')
+    .set({
+      state: 'finished',
+      stage: null,
+      due_at: null,
+      ended_at: now,
+      updated_at: now,
+      exit_status: 0,
+      exit_label: '',
+      exit_message: equal.exit_message,
+      outputs: equal.outputs,
+      cached_from: equal.cached_from ?? equal.id,
+    })
+    .where('id', '=', row.id)
+    .returningAll()
+    .executeTakeFirstOrThrow();
+}
