@@ -137,7 +137,7 @@ function narrowed(schema: z.ZodObject, rules: Rules): z.ZodObject {
 
 /** Narrows the namespace that is inside of what says that it is optional. */
 function narrowedWithin(schema: z.ZodType, rules: Rules): z.ZodType {
-  if (schema instanceof z.ZodObject) return narrowed(schema, rules);
+  if (schema.def.type === 'object') return narrowed(schema as z.ZodObject, rules);
   const { innerType } = schema.def as unknown as { readonly innerType: z.ZodType };
   return redefined(schema, { innerType: narrowedWithin(innerType, rules), checks: [] });
 }

@@ -5,9 +5,13 @@ import { Data, LocalFile } from './data.js';
 /** Levels of nesting beyond which a value is refused, and not the stack of whoever reads it. */
 const deepest = 1_000;
 
+/** Mistakes in one value that are told. */
+const mostTold = 100;
+
 /**
  * A copy of a value that is JSON and nothing else: what the given value is changed to later does not change it. Entries
- * that are `undefined` are left out. What is no JSON is told as an issue for each place where it stands.
+ * that are `undefined` are left out. What is no JSON is told as an issue for each place where it stands, up to a
+ * hundred of them.
  */
 export function jsonCopy(value: unknown, path: Path, issues: InputIssue[]): unknown {
   return new Copier(path, issues).copy(value);
@@ -17,6 +21,7 @@ class Copier {
   /** Where the value stands that is being copied. */
   readonly #path: PropertyKey[];
   readonly #issues: InputIssue[];
+  #refused = 0;
   /** The collections around it. */
   readonly #above = new Set<object>();
 
@@ -73,7 +78,8 @@ class Copier {
   }
 
   #refuse(message: string): undefined {
-    this.#issues.push({ path: dotted(this.#path), message });
+    this.#refused += 1;
+    if (this.#refused <= mostTold) this.#issues.push({ path: dotted(this.#path), message });
   }
 }
 

@@ -86,6 +86,10 @@ describe('a value', () => {
     ]);
   });
 
+  it('that is wrong in a million places is not told of all of them', () => {
+    expect(Object.keys(copied(new Array(1_000_000).fill(Number.NaN)).issues)).toHaveLength(100);
+  });
+
   it('has no entries that are undefined, and no negative zero', () => {
     expect(copied({ a: undefined, b: [-0] })).toStrictEqual({ copy: { b: [0] }, issues: {} });
   });

@@ -1,6 +1,7 @@
 import { expectTypeOf, it } from 'vitest';
 import { z } from 'zod';
 import type { Data, FileData, LocalFile } from '../../../../src/process/data.js';
+import type { ProcessDefinition } from '../../../../src/process/definition.js';
 import { exposedInputs, exposeInputs } from '../../../../src/process/expose.js';
 import type { GivenOutputsOf, InputDataOf, InputsOf, OutputsOf, SeenInputsOf } from '../../../../src/process/inputs.js';
 import { file, namespace } from '../../../../src/process/namespace.js';
@@ -66,6 +67,11 @@ it('data is nested as the values are', () => {
   expectTypeOf<Pieces['n']>().toEqualTypeOf<Data<number>>();
   expectTypeOf<Pieces['structure']>().toEqualTypeOf<FileData>();
   expectTypeOf<Pieces['sub']['deep']['y']>().toExtend<Data<boolean>>();
+});
+
+it('of a process that is not known more closely anything may be given', () => {
+  expectTypeOf<{ n: number; any: Data }>().toExtend<InputsOf<ProcessDefinition>>();
+  expectTypeOf<typeof spec>().toExtend<Pick<ProcessDefinition, 'inputs' | 'outputs'>>();
 });
 
 it('what is exposed has the types of the child', () => {
