@@ -105,6 +105,27 @@ async function fill(store: Store): Promise<number> {
       .insertInto('submissions')
       .values({ process_id: rows[1]?.id ?? 0, attempt: 1, job_name: 'j', intended_at: 1, outcome: 'intended' })
       .execute();
+    const process_id = rows[1]?.id ?? 0;
+    const code = { label: 'pw', config: '{}', files: '[]', created_at: 1, updated_at: 2 };
+    await transaction
+      .insertInto('codes')
+      .values([
+        { ...code, uuid: 'c1', computer_id: computer.id },
+        { ...code, uuid: 'c2', computer_id: null },
+      ])
+      .execute();
+    const { id: data_id } = await transaction
+      .insertInto('data')
+      .values({ uuid: 'd1', type: 'file', hash: 'h', content: '"✓"', created_at: 1 })
+      .returning('id')
+      .executeTakeFirstOrThrow();
+    await transaction
+      .insertInto('data_files')
+      .values({ data_id, path: 'a', sha256: 'b', size: 2 ** 33, mode: 1 })
+      .execute();
+    await transaction.insertInto('links').values({ process_id, type: 'input', label: 'a.b', data_id }).execute();
+    await transaction.insertInto('records').values({ process_id, position: 0, type: 'run', content: '{}' }).execute();
+    await transaction.insertInto('monitors').values({ process_id, due_at: null, state: '{}' }).execute();
     await transaction.insertInto('cursors').values({ name: 'publisher', position: 900 }).execute();
   });
   // Ids that were given and are free again.

@@ -1,6 +1,6 @@
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { codeSchema } from '../../../src/config/code.js';
 import type { Job, JobInput } from '../../../src/config/job.js';
 import { addCode, getCode, listCodes, removeCode } from '../../../src/engine/codes.js';
@@ -10,7 +10,7 @@ import { getProcess } from '../../../src/engine/views.js';
 import { startProfile, type TestProfile } from '../../rigs/profile.js';
 
 let test: TestProfile;
-beforeEach(async () => {
+async function start(): Promise<void> {
   test = await startProfile();
   for (const [label, mpirun] of [
     ['daint', ['srun', '-n', '{totalTasks}']],
@@ -18,8 +18,8 @@ beforeEach(async () => {
   ] as const) {
     await test.addComputer({ label, transport: 'local', scheduler: 'direct', workDirectory: '/scratch', mpirun });
   }
-});
-afterEach(() => test[Symbol.asyncDispose]());
+}
+const stop = () => test[Symbol.asyncDispose]();
 
 async function add(code: Record<string, unknown>, options: { replace?: boolean } = {}) {
   const defaults = 'folder' in code ? {} : { executable: '/apps/x' };
@@ -40,6 +40,9 @@ async function stored(job: JobInput): Promise<Job & { id: number }> {
 }
 
 describe('codes of a profile', () => {
+  beforeEach(start);
+  afterEach(stop);
+
   it('have a name for each computer, and one for all where they are sent along', async () => {
     await add({ label: 'pw', computer: 'daint' });
     await add({ label: 'pw', computer: 'eiger' });
@@ -85,6 +88,9 @@ describe('codes of a profile', () => {
 });
 
 describe('a job that names codes', () => {
+  beforeEach(start);
+  afterEach(stop);
+
   it('goes to their computer, and keeps what they were', async () => {
     await add({ label: 'pw', computer: 'daint', prepend: 'module load qe' });
     const job = await stored({ code: 'pw@daint', arguments: ['-in', 'pw.in'] });
@@ -121,6 +127,33 @@ describe('a job that names codes', () => {
     expect(await readFile(file, 'utf8')).toBe('#!/bin/sh\necho one\n');
   });
 
+  it('may read what another makes, or what the computer has', async () => {
+    await add({ label: 'pw', computer: 'daint' });
+    await stored({
+      codes: [
+        { code: 'pw', stdout: 'a' },
+        { code: 'pw', stdin: 'a' },
+      ],
+    });
+    await stored({ code: 'pw', stdin: 'a', remoteCopy: [{ from: '/data/a' }] });
+  });
+
+  it('may say what asks for nothing special where it cannot be expressed', async () => {
+    const plain = { hold: false, rerunnable: false, exclusive: false, importEnvironment: true };
+    await stored({ command: ['x'], computer: 'daint', ...plain });
+  });
+});
+
+describe('a job that cannot be', () => {
+  beforeAll(async () => {
+    await start();
+    await add({ label: 'pw', computer: 'daint', mpi: true });
+    await add({ label: 'ph', computer: 'eiger' });
+    await addPortable('count');
+    await addPortable('other', '#!/bin/sh\nother\n');
+  });
+  afterAll(stop);
+
   it.each<[JobInput, string]>([
     [{ code: 'pww' }, 'code: there is no code "pww" (did you mean "pw"?)'],
     [{ code: 'pw@daint', computer: 'eiger' }, 'code: pw@daint is on daint, and the job on eiger'],
@@ -155,28 +188,8 @@ describe('a job that names codes', () => {
       { command: ['x'], computer: 'daint', importEnvironment: false },
       'importEnvironment: the scheduler direct cannot express importEnvironment',
     ],
-  ])('is refused when it cannot be: %j', async (job, message) => {
-    await add({ label: 'pw', computer: 'daint', mpi: true });
-    await add({ label: 'ph', computer: 'eiger' });
-    await addPortable('count');
-    await addPortable('other', '#!/bin/sh\nother\n');
+  ])('is refused: %j', async (job, message) => {
     await expect(submitJob(test.profile, job, { baseDirectory: test.directory })).rejects.toThrow(message);
     expect(await test.profile.store.selectFrom('processes').select('id').execute()).toEqual([]);
-  });
-
-  it('may read what another makes, or what the computer has', async () => {
-    await add({ label: 'pw', computer: 'daint' });
-    await stored({
-      codes: [
-        { code: 'pw', stdout: 'a' },
-        { code: 'pw', stdin: 'a' },
-      ],
-    });
-    await stored({ code: 'pw', stdin: 'a', remoteCopy: [{ from: '/data/a' }] });
-  });
-
-  it('may say what asks for nothing special where it cannot be expressed', async () => {
-    const plain = { hold: false, rerunnable: false, exclusive: false, importEnvironment: true };
-    await stored({ command: ['x'], computer: 'daint', ...plain });
   });
 });
