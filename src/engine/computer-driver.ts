@@ -385,6 +385,8 @@ export class ComputerDriver implements WorkDriver {
     const { store, repository, hooks, now } = this.#tools;
     const after = await carryOut(store, row, transition, { now: now(), lease: this.lease });
     if (after.ended_at !== null) await repository.forget(after.uuid);
+    // Its job may have begun to run.
+    if (after.stage === 'update') this.#monitors.lookAt = 0;
     const change = { id: row.id, from: stateOf(row), to: stateOf(after), stage: after.stage };
     callHooks(hooks, change, (error) => process.emitWarning(`a hook of process ${row.id} failed: ${messageOf(error)}`));
     return after;

@@ -109,8 +109,8 @@ function checkStreams(job: Job, { config }: LoadedComputer, files: JobRequest['f
   const sent = new Set(files.map((file) => file.path));
   const programs = programsOf(job);
   const prepends = [config, ...codesOf(programs), job].map(({ prepend }) => prepend);
-  const { remoteCopy = [], remoteSymlink = [], unstash } = job;
-  const fromThere = remoteCopy.length + remoteSymlink.length > 0 || unstash !== undefined;
+  const { remoteCopy = [], remoteSymlink = [], unstash, remoteFolder } = job;
+  const fromThere = remoteCopy.length + remoteSymlink.length > 0 || (unstash ?? remoteFolder) !== undefined;
   // Commands before the program, and programs before another, may well make its input.
   const madeThere = fromThere || prepends.join('') !== '' || programs.length > 1;
   for (const { path, ...streams } of [{ path: [], ...job }, ...(job.codes === undefined ? [] : programs)]) {
