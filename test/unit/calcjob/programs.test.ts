@@ -1,8 +1,9 @@
-import { execFile } from 'node:child_process';
+import { execFile, execFileSync } from 'node:child_process';
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { promisify } from 'node:util';
+import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import direct from '../../../schedulers/direct/index.js';
 import slurm from '../../../schedulers/slurm/index.js';
@@ -172,6 +173,35 @@ describe('what runs', () => {
     const without = { job: { command: ['pw.x'], mpi: true }, computer: { mpirun: ['srun', '--time={walltime}'] } };
     expect(() => script(without)).toThrow('the mpirun of here needs walltime, which the job does not ask for');
     expect(() => computerSchema.parse({ ...computers, mpirun: ['-n', '{tasks}'] })).toThrow(/unknown placeholder/);
+  });
+
+  it('is text that every shell can read, whatever its words are', () => {
+    const word = fc.string({
+      unit: fc.constantFrom('a', '$', '{', '}', "'", '"', '`', '\\', '\n', '&', '(', ')', '#', ' '),
+    });
+    const stream = word.map((text) => `s${text.replace(/\n/g, '')}`);
+    const call = fc.record({
+      code: fc.constantFrom('pw', 'count', 'boxed', 'docked', 'printf'),
+      arguments: fc.array(word),
+    });
+    const job = fc.record({
+      codes: fc.array(call, { minLength: 1, maxLength: 4 }),
+      codesRun: fc.constantFrom('serial' as const, 'parallel' as const),
+      stdout: stream,
+      environment: fc.record({ A: word, B: word }),
+      environmentDoubleQuotes: fc.boolean(),
+      mpirunExtra: fc.array(word, { maxLength: 2 }),
+    });
+    fc.assert(
+      fc.property(job, fc.boolean(), (given, doubleQuotes) => {
+        const request = {
+          job: { ...given, resources: parallel },
+          computer: { mpirun: [...mpirun, '$A'], doubleQuotes },
+        };
+        for (const shell of ['dash', 'bash']) execFileSync(shell, ['-n'], { input: script(request) });
+      }),
+      { numRuns: 40 },
+    );
   });
 
   it('the whole of it, for Slurm', () => {
