@@ -65,7 +65,7 @@ export { submitJob } from './engine/submit-job.js';
 export { type CheckResult, testComputer } from './engine/test-computer.js';
 export { getProcess, type ProcessDetails, type ProcessSummary } from './engine/views.js';
 export * from './errors.js';
-export { Data, FileData, FolderData, LocalFile, RemoteFolderData } from './process/data.js';
+export { Data, FileContent, FileData, FolderData, LocalFile, RemoteFolderData } from './process/data.js';
 export type { ExitCodeTemplate, ExitCodeTemplates, ProcessDefinition, ProcessSpec } from './process/definition.js';
 export { type Exposure, exposedInputs, exposedOutputs, exposeInputs, exposeOutputs } from './process/expose.js';
 export type { LifecycleHooks, ProcessChange } from './process/hooks.js';
@@ -88,4 +88,6 @@ export {
   type WorkFunction,
   workfunction,
 } from './workflow/functions.js';
+export { defineRestartWorkflow, type RestartSpec } from './workflow/restart.js';
+export type { Attempt, NextTry, RestartHandler } from './workflow/restart-handlers.js';
 export { ProcessFailed, type ProcessResult } from './workflow/result.js';

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { basename } from 'node:path';
@@ -123,6 +124,24 @@ export class LocalFile {
   constructor(path: string, name: string = basename(path)) {
     this.path = path;
     this.name = name;
+  }
+}
+
+/** Text or bytes that become a file when they are given to a process. */
+export class FileContent {
+  readonly name: string;
+  readonly sha256: string;
+  readonly #bytes: Uint8Array;
+
+  /** @param content text is written as UTF-8 */
+  constructor(name: string, content: string | Uint8Array) {
+    this.name = name;
+    this.#bytes = Buffer.from(content);
+    this.sha256 = createHash('sha256').update(this.#bytes).digest('hex');
+  }
+
+  get bytes(): Uint8Array {
+    return this.#bytes;
   }
 }
 

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { WherryError } from '../errors.js';
-import type { FileData, FolderData, LocalFile, RemoteFolderData } from './data.js';
+import type { FileContent, FileData, FolderData, LocalFile, RemoteFolderData } from './data.js';
 
 /** What a schema of a port can stand for, beside one JSON value. */
 export type MarkedKind = 'namespace' | 'file' | 'folder' | 'remote-folder' | 'any';
@@ -97,9 +97,10 @@ export function asNamespace(object: z.ZodObject, options: AllNamespaceOptions = 
   return optional ? described.optional() : described;
 }
 
-/** One file: a `LocalFile` or the data of one. Checks are given a `FileData`. */
-export function file(): z.ZodType<FileData, FileData | LocalFile> {
-  return marked(z.custom<FileData>(), { kind: 'file' }) as unknown as z.ZodType<FileData, FileData | LocalFile>;
+/** One file: a `LocalFile`, a `FileContent`, or the data of a file. Checks are given a `FileData`. */
+export function file(): z.ZodType<FileData, FileData | LocalFile | FileContent> {
+  const schema = marked(z.custom<FileData>(), { kind: 'file' });
+  return schema as unknown as z.ZodType<FileData, FileData | LocalFile | FileContent>;
 }
 
 /** A tree of files: a `LocalFile` that is a folder, or the data of one. Checks are given a `FolderData`. */

@@ -1,6 +1,6 @@
 import { dotted, type Path } from '../config/issues.js';
 import type { InputIssue } from '../errors.js';
-import { Data, LocalFile } from './data.js';
+import { Data, FileContent, LocalFile } from './data.js';
 
 /** Levels of nesting beyond which a value is refused, and not the stack of whoever reads it. */
 const deepest = 1_000;
@@ -93,7 +93,7 @@ function nameOf(value: unknown): string {
 
 function instanceMessage(value: object): string {
   if (value instanceof Data) return 'is stored data inside of a value; give its value, or make a namespace around it';
-  if (value instanceof LocalFile) return 'is a file, where a value is asked for';
+  if (value instanceof LocalFile || value instanceof FileContent) return 'is a file, where a value is asked for';
   const name: unknown = value.constructor?.name;
   return `is an instance of ${typeof name === 'string' && name !== '' ? name : 'a class'}, which is no JSON`;
 }

@@ -5,7 +5,7 @@ import { type Allowance, collectFiles, mostEntries, UnusableFile } from '../conf
 import type { InputIssue } from '../errors.js';
 import { type DataType, hashOf, type NewData, type StoredFile } from '../store/data.js';
 import type { Repository } from '../store/repository.js';
-import { Data, dataOf, LocalFile } from './data.js';
+import { Data, dataOf, FileContent, LocalFile } from './data.js';
 /** What files can be to a process. */
 export type FileKind = Exclude<DataType, 'value'>;
 
@@ -45,11 +45,14 @@ export async function serializeFile(
       ? refuse('must be a folder on a computer: {computer, path}, the path being absolute')
       : piece({ type: kind, content: place }, repository);
   }
-  if (!(given instanceof LocalFile)) return refuse(mismatch(kind, describe(given)));
+  if (!isSource(given, kind)) return refuse(mismatch(kind, describe(given)));
   try {
-    return piece(await localData(kind, given, repository), repository);
+    const isContent = given instanceof FileContent;
+    const data = isContent ? await contentData(given, repository) : await localData(kind, given, repository);
+    return piece(data, repository);
   } catch (error) {
-    if (error instanceof UnusableFile) return refuse(`${JSON.stringify(given.path)}: ${error.message}`);
+    const name = given instanceof FileContent ? given.name : given.path;
+    if (error instanceof UnusableFile) return refuse(`${JSON.stringify(name)}: ${error.message}`);
     throw error;
   }
 }
@@ -58,7 +61,7 @@ export async function serializeFile(
 export async function kindOf(given: unknown): Promise<DataType> {
   if (given instanceof Data) return given.type;
   if (given instanceof LocalFile) return (await isDirectory(given.path)) ? 'folder' : 'file';
-  return 'value';
+  return given instanceof FileContent ? 'file' : 'value';
 }
 
 /** What stands where a piece of another kind should, as a message. */
@@ -72,7 +75,12 @@ export function nounOf(data: Data): string {
   return nouns[data.type];
 }
 
+function isSource(given: unknown, kind: 'file' | 'folder'): given is LocalFile | FileContent {
+  return given instanceof LocalFile || (kind === 'file' && given instanceof FileContent);
+}
+
 function describe(given: unknown): string {
+  if (given instanceof FileContent) return 'a file';
   return typeof given === 'string' ? 'text' : 'a value';
 }
 
@@ -86,12 +94,18 @@ async function localData(kind: 'file' | 'folder', { path, name }: LocalFile, rep
   const isFolder = await isDirectory(path);
   if (kind === 'file') {
     if (isFolder) throw new UnusableFile('is a folder, must be a file');
-    if (!isFileName(name)) throw new UnusableFile(`${JSON.stringify(name)} cannot be the name of a file`);
+    checkName(name);
     return { type: kind, content: { name }, files: await stored(path, name, repository) };
   }
   if (!isFolder) throw new UnusableFile('must be a folder');
   const files = await stored(path, '.', repository);
   return { type: kind, content: {}, files: files.map((file) => ({ ...file, path: file.path.slice('./'.length) })) };
+}
+
+async function contentData({ name, bytes }: FileContent, repository: Repository): Promise<NewData> {
+  checkName(name);
+  const { sha256, size } = await repository.put(bytes);
+  return { type: 'file', content: { name }, files: [{ path: name, sha256, size, mode: 0o644 }] };
 }
 
 async function stored(source: string, path: string, repository: Repository): Promise<StoredFile[]> {
@@ -113,8 +127,9 @@ async function isDirectory(path: string): Promise<boolean> {
   }
 }
 
-function isFileName(name: string): boolean {
-  return name !== '' && name !== '.' && name !== '..' && !/[/\0]/.test(name);
+function checkName(name: string): void {
+  const usable = name !== '' && name !== '.' && name !== '..' && !/[/\0]/.test(name);
+  if (!usable) throw new UnusableFile(`${JSON.stringify(name)} cannot be the name of a file`);
 }
 
 function placeOf(given: unknown): { computer: string; path: string } | undefined {

@@ -2,7 +2,7 @@ import { chmod, mkdir, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { z } from 'zod';
-import { FileData, FolderData, LocalFile, RemoteFolderData } from '../../../../src/process/data.js';
+import { FileContent, FileData, FolderData, LocalFile, RemoteFolderData } from '../../../../src/process/data.js';
 import { assembleInputs, checkInputs } from '../../../../src/process/inputs.js';
 import { anyData, file, folder, namespace, remoteFolder } from '../../../../src/process/namespace.js';
 import type { NewData } from '../../../../src/store/data.js';
@@ -34,6 +34,33 @@ describe('a file', () => {
     expect(await values.f.text()).toBe('H 0 0 0\n');
     await writeFile(join(here, 'atoms.xyz'), 'changed later');
     expect(await values.f.text()).toBe('H 0 0 0\n');
+  });
+
+  it('may be made of text or bytes', async () => {
+    const bytes = Uint8Array.of(0, 255);
+    const given = {
+      text: new FileContent('é.txt', 'é'),
+      bytes: new FileContent('x', bytes),
+      any: new FileContent('y', ''),
+    };
+    bytes[0] = 1;
+    const inputs = z.object({ text: file(), bytes: file().refine(({ name }) => name === 'x'), any: anyData() });
+    const { values } = await seenWithFiles(inputs, given);
+    expect(values.text.file).toMatchObject({ path: 'é.txt', size: 2, mode: 0o644, sha256: given.text.sha256 });
+    expect(await values.text.text()).toBe('é');
+    expect([...(await values.bytes.bytes())]).toEqual([0, 255]);
+    expect(values.any).toBeInstanceOf(FileData);
+    expect(
+      await mistakes(
+        z.object({ a: file(), b: folder(), c: z.any() }),
+        { a: new FileContent('a/b', ''), b: given.text, c: given.text },
+        repository,
+      ),
+    ).toEqual({
+      a: '"a/b": "a/b" cannot be the name of a file',
+      b: 'must be a folder, not a file; give new LocalFile(path)',
+      c: 'is a file, where a value is asked for',
+    });
   });
 
   it('may be given another name, and keeps that it is executable', async () => {

@@ -1,6 +1,6 @@
 import { expectTypeOf, it } from 'vitest';
 import { z } from 'zod';
-import type { Data, FileData, LocalFile } from '../../../../src/process/data.js';
+import type { Data, FileContent, FileData, LocalFile } from '../../../../src/process/data.js';
 import type { ProcessDefinition } from '../../../../src/process/definition.js';
 import { exposedInputs, exposeInputs } from '../../../../src/process/expose.js';
 import type { GivenOutputsOf, InputDataOf, InputsOf, OutputsOf, SeenInputsOf } from '../../../../src/process/inputs.js';
@@ -27,10 +27,12 @@ type Seen = SeenInputsOf<typeof spec>;
 it('a caller gives values, data of such values, and local files', () => {
   expectTypeOf<Given['n']>().toEqualTypeOf<number | Data<number>>();
   expectTypeOf<Given['list']>().toEqualTypeOf<string[] | Data<string[]> | undefined>();
-  expectTypeOf<Given['structure']>().toEqualTypeOf<FileData | LocalFile>();
+  expectTypeOf<Given['structure']>().toEqualTypeOf<FileData | LocalFile | FileContent>();
   expectTypeOf<Given['sub']['deep']['y']>().toEqualTypeOf<boolean | Data<boolean>>();
   expectTypeOf<NonNullable<Given['maybe']>['z']>().toEqualTypeOf<number | Data<number>>();
-  expectTypeOf<Given['pseudos']>().toExtend<{ readonly [name: string]: FileData | LocalFile } | undefined>();
+  expectTypeOf<Given['pseudos']>().toExtend<
+    { readonly [name: string]: FileData | LocalFile | FileContent } | undefined
+  >();
   expectTypeOf<Given['anything']>().toEqualTypeOf<unknown>();
 });
 
