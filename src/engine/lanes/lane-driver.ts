@@ -32,6 +32,12 @@ const places = { functions: 64, workflows: 500, rows: 200 } as const;
 /** Milliseconds between two looks at processes that are waited for in this program alone. */
 const lookInterval = 500;
 
+/** Somebody in this program who waits for the end of a process. */
+interface Waiter {
+  readonly resolve: (result: ProcessResult) => void;
+  readonly reject: (reason: WherryError) => void;
+}
+
 /** Runs the workflows and functions of one lane while it holds the lane's lease. */
 export class LaneDriver implements WorkDriver {
   readonly lease: Lease;
@@ -44,7 +50,7 @@ export class LaneDriver implements WorkDriver {
   readonly #functions = new Map<number, Promise<void>>();
   readonly #starting = new Map<number, Promise<void>>();
   /** Who waits here for the end of a process, by its uuid. */
-  readonly #waiters = new Map<string, (result: ProcessResult) => void>();
+  readonly #waiters = new Map<string, Waiter>();
   #lookedAt = 0;
   /** Rows that nobody in here works on any more, though they are not due: they are begun anew. */
   readonly #dropped = new Set<number>();
@@ -108,6 +114,8 @@ export class LaneDriver implements WorkDriver {
     this.#draining = true;
     this.#stop.abort(reason);
     for (const run of this.#workflows.values()) run.stop(reason);
+    for (const waiter of this.#waiters.values()) waiter.reject(reason);
+    this.#waiters.clear();
   }
 
   async stop(reason: WherryError): Promise<void> {
@@ -130,11 +138,17 @@ export class LaneDriver implements WorkDriver {
   ): Promise<ProcessResult> {
     const { store, now } = this.#tools;
     const module = parent === undefined ? await this.#definitions.moduleOf(definition.name) : parent.module;
+    if (this.#stop.signal.aborted) throw this.#stop.signal.reason;
     const uuid = randomUUID();
     const ready = await prepareProcess(this.#tools, definition, given, { ...options, uuid });
     const place = { parentId: parent?.id ?? null, module, lane: this.lane, begun: true };
     const ended = this.#endOf(uuid);
-    const row = await fenced(store, this.lease, (transaction) => storeProcess(transaction, ready, place, now()));
+    const row = await fenced(store, this.lease, (transaction) => storeProcess(transaction, ready, place, now()), {
+      repeatable: true,
+    }).catch((error: unknown) => {
+      this.#waiters.delete(uuid);
+      throw error;
+    });
     this.#beginAll([{ row, definition }]);
     return ended;
   }
@@ -307,7 +321,7 @@ export class LaneDriver implements WorkDriver {
     if (waiter === undefined && parent === undefined) return;
     const result = await this.#resultOf(row);
     this.#waiters.delete(row.uuid);
-    waiter?.(result);
+    waiter?.resolve(result);
     parent?.childEnded(row.uuid, result);
   }
 
@@ -316,15 +330,11 @@ export class LaneDriver implements WorkDriver {
     return resultOf(row, await namedData(store, (sha256) => repository.locate(sha256), row.id, 'outputs'));
   }
 
-  async #endOf(uuid: string): Promise<ProcessResult> {
-    const ended = new Promise<ProcessResult>((resolve) => this.#waiters.set(uuid, resolve));
-    const stopped = new Promise<never>((_, reject) => {
-      const abort = () => reject(this.#stop.signal.reason as Error);
-      if (this.#stop.signal.aborted) abort();
-      else this.#stop.signal.addEventListener('abort', abort, { once: true });
-    });
-    stopped.catch(() => undefined);
-    return Promise.race([ended, stopped]);
+  #endOf(uuid: string): Promise<ProcessResult> {
+    const ended = new Promise<ProcessResult>((resolve, reject) => this.#waiters.set(uuid, { resolve, reject }));
+    // Whoever asked may have failed before it waits.
+    ended.catch(() => undefined);
+    return ended;
   }
 
   /** Others may have ended what is waited for: by force, or on a computer that somebody else drives. */
@@ -344,7 +354,7 @@ export class LaneDriver implements WorkDriver {
         const waiter = this.#waiters.get(row.uuid);
         if (waiter === undefined) continue;
         this.#waiters.delete(row.uuid);
-        waiter(await this.#resultOf(row));
+        waiter.resolve(await this.#resultOf(row));
       }
     }
   }

@@ -6,10 +6,12 @@ import { exitCode } from '../../process/exit-code-template.js';
 import { type ExitCode, standardExit, success } from '../../process/exit-codes.js';
 import { checkOutput, checkOutputs, type Leaf } from '../../process/inputs.js';
 import type { Transition } from '../../process/transition.js';
+import type { NewEvent } from '../../store/events.js';
 import type { StoreTransaction } from '../../store/store.js';
 import type { ProcessRow } from '../../store/tables.js';
 import type { CallRequest, ContextHost } from '../../workflow/context.js';
 import type { Batch, ExecutionHost, FunctionEnd } from '../../workflow/execution.js';
+import type { WorkflowRecord } from '../../workflow/record.js';
 import type { DriverTools } from '../driver-tools.js';
 import { excepted } from './excepted.js';
 import { type ProcessPlace, prepareProcess, type ReadyProcess, storeProcess } from './new-process.js';
@@ -79,12 +81,8 @@ export class WorkflowHost implements ExecutionHost<PreparedCall>, ContextHost<Pr
     const children: StoredChild[] = [];
     const at = this.#tools.now();
     const transition: Transition = {
-      ...(end?.transition ?? { to: 'running', stage: runStage, dueAt: null }),
-      events: batch.records.flatMap((record) =>
-        record.type === 'report'
-          ? [{ type: 'process.report' as const, data: { level: 'info' as const, message: record.message } }]
-          : [],
-      ),
+      ...(end?.transition ?? goesOn(batch.records, at)),
+      events: batch.records.flatMap((record) => eventsOf(record, end === undefined)),
       also: async (transaction) => {
         // A transaction that is tried again begins anew.
         children.length = 0;
@@ -148,6 +146,22 @@ export class WorkflowHost implements ExecutionHost<PreparedCall>, ContextHost<Pr
   #isEmitted(label: string): boolean {
     return [...this.emitted.keys()].some((emitted) => label === emitted || label.startsWith(`${emitted}.`));
   }
+}
+
+/** It runs, unless it has paused itself. */
+function goesOn(records: readonly WorkflowRecord[], at: number): Transition {
+  const running: Transition = { to: 'running', stage: runStage, dueAt: null };
+  const pause = records.find((record) => record.type === 'pause');
+  if (pause === undefined) return running;
+  return { ...running, changes: { paused: 1, paused_reason: pause.reason, paused_at: at } };
+}
+
+function eventsOf(record: WorkflowRecord, goesOnAfter: boolean): NewEvent[] {
+  if (record.type === 'report') {
+    return [{ type: 'process.report', data: { level: 'info', message: record.message } }];
+  }
+  if (record.type === 'pause' && goesOnAfter) return [{ type: 'process.paused', data: { reason: record.reason } }];
+  return [];
 }
 
 /** One that something ended for, which it has not heard of, is due again at once. */
