@@ -143,6 +143,7 @@ class Check implements Checked {
     if (stored !== undefined && stored.type !== 'value') {
       return this.#refuse(path, mismatch('value', nounOf(stored)));
     }
+    if (given === undefined && isPlainOptional(schema)) return absent;
     const raw = stored === undefined ? this.#json(given, path) : stored.value;
     if (raw === absent) return absent;
     const result = await examine(raw, schema, path);
@@ -185,6 +186,12 @@ class Check implements Checked {
     this.issues.push({ path: dotted(path), message });
     return absent;
   }
+}
+
+/** Is it optional, and nothing in it makes something of a value that is not there? */
+function isPlainOptional(schema: z.ZodType): boolean {
+  const { type, innerType } = schema.def as { readonly type: string; readonly innerType?: z.ZodType };
+  return type === 'optional' && innerType?._zod.optin === undefined;
 }
 
 function isMapping(value: unknown): boolean {

@@ -86,7 +86,7 @@ function portOf(schema: z.ZodType, path: readonly string[], flaws: string[]): Po
   const { inner, help, refused, computed } = unwrapped(schema);
   const kind = markOf(inner)?.kind;
   const place = path.join('.');
-  const common = { schema, help, optional: schema._zod.optin !== undefined, default: computed };
+  const common = { schema, help, optional: mayBeLeftOut(schema), default: computed };
   if (kind === undefined) {
     for (const found of marksIn(inner)) {
       flaws.push(`${place}: ${nouns[found]} cannot be inside of a value; make a namespace of what is around it`);
@@ -121,6 +121,13 @@ function namespacePort(schema: z.ZodObject, path: readonly string[], flaws: stri
     dynamic: closed ? undefined : portOf(catchall as z.ZodType, [...path, '*'], flaws),
     populateDefaults: markOf(schema)?.populateDefaults ?? true,
   };
+}
+
+/** What takes anything takes no value as well, but does not mean it. */
+function mayBeLeftOut(schema: z.core.$ZodType): boolean {
+  const def = schema._zod.def as { readonly type: string; readonly options?: readonly z.core.$ZodType[] };
+  if (schema._zod.optin !== undefined || def.type === 'undefined' || def.type === 'void') return true;
+  return def.type === 'union' && (def.options ?? []).some(mayBeLeftOut);
 }
 
 interface Unwrapped {

@@ -23,6 +23,28 @@ describe('a port', () => {
     expect(await mistakes(inputs, {})).toEqual({ a: 'is missing', d: 'is missing' });
   });
 
+  it.each<[string, z.ZodType, unknown]>([
+    ['optional', z.number().optional(), {}],
+    ['optional when it is there', z.number().exactOptional(), {}],
+    ['nullish', z.number().nullish(), {}],
+    ['either a number or undefined', z.union([z.number(), z.undefined()]), {}],
+    ['undefined', z.undefined(), {}],
+    ['optional, around a default', z.number().default(5).optional(), { x: 5 }],
+    ['replaced when it is bad', z.number().catch(6), { x: 6 }],
+    ['made of what is not there', z.preprocess((value) => value ?? 7, z.number()), { x: 7 }],
+    [
+      'transformed after its default',
+      z
+        .number()
+        .default(7)
+        .transform((value) => value + 1),
+      { x: 8 },
+    ],
+  ])('may be left out when it is %s', async (_what, schema, expected) => {
+    expect(await seen(z.object({ x: schema }), {})).toEqual(expected);
+    expect(await seen(z.object({ x: schema }), { x: undefined })).toEqual(expected);
+  });
+
   it('takes what its schema takes; all that is wrong is told at once, with paths', async () => {
     const inputs = z.object({
       n: z.number(),
