@@ -16,12 +16,12 @@ const sign = '.';
  * fills, and tells from time to time whether that has grown. It stops at the first failure, and then runs `onFailure`.
  */
 export function longScript(directory: string, prepare: string, folder: string, onFailure = ':'): string {
-  // Nobody waits for the pause in which it is ended: it has no stream of ours.
+  // It is ended with the script, at once: nobody waits for its pause, which has no stream of ours.
   return `${scriptStart}${enter(directory)}${prepare}
 cd ${quote(folder)}
 (
   before=
-  while sleep 20 </dev/null >/dev/null 2>&1; do
+  while sleep 20 </dev/null >/dev/null 2>&1 && kill -0 $$ 2>/dev/null; do
     now=$(du -sk . 2>/dev/null) || :
     [ "$now" = "$before" ] || echo '${sign}'
     before=$now
