@@ -1,6 +1,7 @@
 import type { ComputerConfig } from '../config/computer.js';
 import type { Job } from '../config/job.js';
 import type { Stash } from '../config/staging.js';
+import { WherryError } from '../errors.js';
 import type { JobInfo, SchedulerDefinition } from '../plugin/scheduler.js';
 import type { Connection } from '../plugin/transport.js';
 import { readCheckpoint, writeCheckpoint } from '../process/checkpoint.js';
@@ -114,4 +115,10 @@ export function workDirectory(connection: Connection, config: ComputerConfig): s
     .replaceAll('{home}', connection.home)
     .replaceAll('{user}', connection.user);
   return filled.length > 1 ? filled.replace(/\/+$/, '') : filled;
+}
+
+/** The job's directory on the computer. */
+export function remoteDirectory({ row }: Pick<CalcJobContext, 'row'>): string {
+  if (row.remote_directory === null) throw new WherryError('internal', `process ${row.id} has no directory yet`);
+  return row.remote_directory;
 }

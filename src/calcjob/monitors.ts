@@ -9,8 +9,7 @@ import { type ExitCode, standardExit } from '../process/exit-codes.js';
 import type { NewEvent } from '../store/events.js';
 import { fromJson, type Store, type StoreTransaction } from '../store/store.js';
 import type { ProcessRow } from '../store/tables.js';
-import { type CalcJobContext, deadlines } from './context.js';
-import { remoteDirectory } from './settle.js';
+import { type CalcJobContext, deadlines, remoteDirectory } from './context.js';
 
 /** What a monitor is called with: a function of the module that a job names, while the job runs. */
 export interface MonitorInput {

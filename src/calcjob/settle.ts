@@ -7,7 +7,7 @@ import { amend, type Transition } from '../process/transition.js';
 import { type NewEvent, writeEvents } from '../store/events.js';
 import { fenced } from '../store/leases.js';
 import type { SubmissionRow } from '../store/tables.js';
-import { type CalcJobContext, deadlines, ownFiles, queryContext } from './context.js';
+import { type CalcJobContext, deadlines, ownFiles, queryContext, remoteDirectory } from './context.js';
 import { beginMonitoring } from './monitors.js';
 import { runCommand } from './run-command.js';
 
@@ -210,10 +210,4 @@ async function resolve(
         : [{ type: 'job.absent', data: { attempt, jobName } }];
     await writeEvents(transaction, row.id, at, events);
   });
-}
-
-/** The job's directory on the computer. */
-export function remoteDirectory({ row }: Pick<CalcJobContext, 'row'>): string {
-  if (row.remote_directory === null) throw new WherryError('internal', `process ${row.id} has no directory yet`);
-  return row.remote_directory;
 }

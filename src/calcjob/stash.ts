@@ -10,13 +10,13 @@ import {
   type CalcJobState,
   ownFiles,
   readState,
+  remoteDirectory,
   type StashedFiles,
   type StashOutcome,
   writeState,
 } from './context.js';
 import { jobDirectory } from './job-directory.js';
 import { longScript, missingCode, missingOf, patternWord, runLongScript, seeking } from './long-script.js';
-import { remoteDirectory } from './settle.js';
 
 /** Name of the archive in its folder, without the end that tells how it is packed. */
 export const archiveName = 'stash.tar';

@@ -6,18 +6,9 @@ import type { Transition } from '../process/transition.js';
 import { writeEvents } from '../store/events.js';
 import { fenced } from '../store/leases.js';
 import type { SubmissionRow } from '../store/tables.js';
-import { type CalcJobContext, deadlines, ownFiles, queryContext } from './context.js';
+import { type CalcJobContext, deadlines, ownFiles, queryContext, remoteDirectory } from './context.js';
 import { renderScript } from './script.js';
-import {
-  conclude,
-  lastSubmission,
-  type Outcome,
-  parseMarker,
-  remoteDirectory,
-  settle,
-  stderrMark,
-  unknown,
-} from './settle.js';
+import { conclude, lastSubmission, type Outcome, parseMarker, settle, stderrMark, unknown } from './settle.js';
 
 /** Exit code of the submitting command when it ended before the scheduler was asked. */
 const noScript = 97;
