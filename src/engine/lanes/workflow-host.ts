@@ -164,7 +164,7 @@ function eventsOf(record: WorkflowRecord, goesOnAfter: boolean): NewEvent[] {
   return [];
 }
 
-/** One that something ended for, which it has not heard of, is due again at once. */
+/** One that something ended for, which it has not heard of, or that somebody wants killed, is due again at once. */
 export async function lookAgainIfWoken(
   transaction: StoreTransaction,
   id: number,
@@ -175,7 +175,7 @@ export async function lookAgainIfWoken(
     .updateTable('processes')
     .set({ due_at: now })
     .where('id', '=', id)
-    .where('wakes', '!=', heard)
+    .where(({ eb, or }) => or([eb('wakes', '!=', heard), eb('kill_requested_at', 'is not', null)]))
     .execute();
 }
 

@@ -2,6 +2,7 @@ import { WherryError } from '../../errors.js';
 import { runStage } from '../../process/create.js';
 import { assembleInputs } from '../../process/inputs.js';
 import { runInProcess } from '../../process/process-stack.js';
+import type { StoreTransaction } from '../../store/store.js';
 import type { ProcessRow } from '../../store/tables.js';
 import { type Caller, withCaller } from '../../workflow/caller.js';
 import { WorkflowContext } from '../../workflow/context.js';
@@ -41,6 +42,8 @@ export class WorkflowRun {
     this.#host = host;
     this.#execution = execution;
     this.done = execution.run(work);
+    // It may be stopped before anybody waits for it.
+    this.done.catch(() => undefined);
   }
 
   /** Begins a workflow, or goes on with it from its record. */
@@ -59,9 +62,13 @@ export class WorkflowRun {
       .orderBy('position')
       .execute();
     const records = stored.map(({ content }) => JSON.parse(content) as WorkflowRecord);
+    const at = tools.now();
+    const also = (transaction: StoreTransaction) => lookAgainIfWoken(transaction, begun.id, begun.wakes, at);
     // Read before its children: what ends afterwards wakes it again.
     const row =
-      begun.state === 'running' ? begun : await keeper.carryOut(begun, { to: 'running', stage: runStage, dueAt: null });
+      begun.state === 'running'
+        ? begun
+        : await keeper.carryOut(begun, { to: 'running', stage: runStage, dueAt: null, also });
     const results =
       records.length === 0 ? new Map<string, ProcessResult>() : await resultsOfChildren(store, locate, row.id);
     const { values, data } = assembleInputs(definition, await namedData(store, locate, row.id, 'inputs'));
