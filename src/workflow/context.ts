@@ -134,6 +134,11 @@ export class WorkflowContext<Codes extends ExitCodeTemplates = ExitCodeTemplates
     return this.#answered<void>({ type: 'sleep', until });
   }
 
+  /** Pauses the workflow, for somebody to look at it, until it is played. What it has called goes on. */
+  pause(reason: string): Promise<void> {
+    return this.#answered<void>({ type: 'pause', reason });
+  }
+
   /** Writes a line into the report of the workflow. */
   report(message: string): void {
     this.#execution.call({ type: 'report', message });

@@ -277,6 +277,9 @@ export class Execution<Prepared> {
     } else if (record.type === 'sleep') {
       this.#sleeps.set(position, record.until);
       this.wake();
+    } else if (record.type === 'pause') {
+      // Nobody goes on with a paused workflow: whoever found the pause in its record finds it played.
+      if (position < this.#stored) this.#tell({ type: 'woken', call: position });
     } else if (call.begin !== undefined) {
       this.#running++;
       call.begin((answer) => {

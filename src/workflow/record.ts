@@ -24,6 +24,7 @@ export type CallRecord =
   | { readonly type: 'step'; readonly name: string }
   /** Milliseconds since the epoch. */
   | { readonly type: 'sleep'; readonly until: number }
+  | { readonly type: 'pause'; readonly reason: string }
   | { readonly type: 'report'; readonly message: string }
   | { readonly type: 'value'; readonly of: 'now' | 'random' | 'uuid'; readonly value: number | string }
   | { readonly type: 'output'; readonly label: string; readonly fingerprint: string };
@@ -51,6 +52,8 @@ export function describeCall(record: CallRecord): string {
       return `the step ${JSON.stringify(record.name)}`;
     case 'sleep':
       return 'a sleep';
+    case 'pause':
+      return 'a pause';
     case 'report':
       return `the report ${JSON.stringify(record.message.slice(0, 60))}`;
     case 'value':
@@ -69,6 +72,7 @@ export function isSameCall(one: CallRecord, other: CallRecord): boolean {
       case 'step':
         return [record.name];
       case 'sleep':
+      case 'pause':
         return [];
       case 'report':
         return [record.message];

@@ -7,7 +7,14 @@ import { Engine } from '../../src/engine/engine.js';
 import { sharedLaneOf } from '../../src/engine/lanes/lane.js';
 import { namedData, resultOf } from '../../src/engine/lanes/results.js';
 import { WherryError } from '../../src/errors.js';
-import { calcfunction, defineWorkflow, ProcessFailed, type ProcessResult, z } from '../../src/index.js';
+import {
+  calcfunction,
+  defineRestartWorkflow,
+  defineWorkflow,
+  ProcessFailed,
+  type ProcessResult,
+  z,
+} from '../../src/index.js';
 import { insertProcess } from '../../src/process/create.js';
 import type { ProcessDefinition } from '../../src/process/definition.js';
 import { checkInputs } from '../../src/process/inputs.js';
@@ -56,6 +63,22 @@ const Exits = defineWorkflow({
     if (value < 3) ctx.exit('TOO_FEW', { count: value });
     return {};
   },
+});
+
+/** Tries again until one is good. */
+const Patient = defineRestartWorkflow({
+  name: 'deaths.patient',
+  of: defineWorkflow({
+    name: 'deaths.grow',
+    inputs: z.object({ size: z.number() }),
+    outputs: z.object({ size: z.number() }),
+    exitCodes: { TOO_SMALL: { status: 310, message: 'it is {size}' } },
+    async run(ctx, { size }) {
+      if (size < 3) ctx.exit('TOO_SMALL', { size });
+      return { size };
+    },
+  }),
+  handlers: { larger: { exitCodes: ['TOO_SMALL'], handle: ({ inputs }) => ({ inputs: { size: inputs.size + 1 } }) } },
 });
 
 let test: TestProfile;
@@ -130,6 +153,7 @@ describe.each<[string, ProcessDefinition, unknown, number]>([
   ['nested workflows', NestedWorkflow, { n: 3 }, 4],
   ['a workflow that does everything', Everything, { items: [1, 2, 3] }, 9],
   ['a workflow that exits', Exits, {}, 2],
+  ['a workflow that tries again', Patient, { size: 1 }, 4],
 ])('%s', (_name, definition, inputs, processes) => {
   it('ends the same wherever its driver dies, and calls nothing twice', async () => {
     const undisturbed = await submit(definition, inputs);
