@@ -188,37 +188,6 @@ describe('monitors', () => {
   });
 });
 
-describe('monitors that are due', () => {
-  it('are those of running jobs, which nobody has paused or kills or works on', async () => {
-    const file = await module('export default () => undefined;');
-    const row = await running({ one: { module: file } });
-    await running({ off: { module: file, disabled: true } });
-    await running({});
-    expect(await due()).toEqual({ ids: [row.id], nextAt: now + 5_000 });
-    expect((await due([row.id])).ids).toEqual([]);
-    const set = (columns: object) => rig.store.updateTable('processes').set(columns).where('id', '=', row.id).execute();
-    for (const [name, value] of Object.entries({
-      paused: 1,
-      kill_requested_at: 1,
-      scheduler_state: 'queued',
-      stage: 'retrieve',
-    })) {
-      await set({ [name]: value });
-      expect((await due()).ids).toEqual([]);
-      await set({ paused: 0, kill_requested_at: null, scheduler_state: 'running', stage: 'update' });
-    }
-    await look(row);
-    expect(await due()).toEqual({ ids: [], nextAt: now + 5_000 });
-    now += 29_000;
-    expect(await due()).toEqual({ ids: [], nextAt: now + 1_000 });
-    now += 1_000;
-    expect((await due()).ids).toEqual([row.id]);
-    await rig.carryOut(await storedProcess(rig.store, row.id), { to: 'killed' });
-    expect(await due()).toEqual({ ids: [], nextAt: undefined });
-    expect(await dueAt(row)).toBeNull();
-  });
-});
-
 describe('a job that a monitor has stopped', () => {
   const enough = "export default () => 'enough';";
 
