@@ -44,6 +44,8 @@ export interface ProcessDetails extends ProcessSummary {
     readonly command: readonly string[];
     readonly stdin: string | null;
     readonly files: readonly FileView[];
+    /** Sent, and not kept here. */
+    readonly excluded: readonly FileView[];
   };
   readonly outputs: (Record<string, unknown> & { readonly files: readonly FileView[] }) | null;
   readonly options: Omit<Job, 'command' | 'stdin' | 'files' | 'label' | 'description' | 'computer'>;
@@ -263,7 +265,10 @@ export async function processDetails(store: Store, row: ProcessRow): Promise<Pro
   return {
     ...summaryOf(row, await computerNames(store)),
     description: row.description,
-    inputs: { command: commandOf(job), stdin: stdin ?? null, files: filesOf(files, 'inputs') },
+    inputs: {
+      ...{ command: commandOf(job), stdin: stdin ?? null },
+      ...{ files: filesOf(files, 'inputs'), excluded: filesOf(files, 'excluded') },
+    },
     outputs: outputs === undefined ? null : { ...outputs, files: filesOf(files, 'outputs') },
     options: options as ProcessDetails['options'],
     data: {

@@ -68,10 +68,10 @@ function describe(one: ProcessDetails): string[] {
       'asked for',
       Object.entries(one.options.resources ?? {}).map(([name, value]) => `${name}: ${value}`),
     ),
-    ...section(
-      'inputs',
-      one.inputs.files.map(({ path, size }) => `${printable(path)} (${size} bytes)`),
-    ),
+    ...section('inputs', [
+      ...one.inputs.files.map(({ path, size }) => `${printable(path)} (${size} bytes)`),
+      ...one.inputs.excluded.map(({ path, size }) => `${printable(path)} (${size} bytes, not kept)`),
+    ]),
     ...section('inputs', one.data.inputs.map(dataLine)),
     ...section('outputs', outputLines(one)),
     ...section('outputs', one.data.outputs.map(dataLine)),

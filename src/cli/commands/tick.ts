@@ -91,10 +91,11 @@ async function pass(profile: Profile): Promise<Summary> {
   return { ...happened, ...(await countLeft(store)), elsewhere };
 }
 
-const verbOfStage: Readonly<Record<string, 'uploaded' | 'submitted' | 'retrieved'>> = {
-  submit: 'uploaded',
-  update: 'submitted',
-  parse: 'retrieved',
+/** What has happened where one stage follows the other. */
+const verbOfStep: Readonly<Record<string, 'uploaded' | 'submitted' | 'retrieved'>> = {
+  'upload submit': 'uploaded',
+  'submit update': 'submitted',
+  'retrieve parse': 'retrieved',
 };
 
 /** Counts what became of the processes that this pass touched; other drivers may have written meanwhile. */
@@ -109,7 +110,8 @@ async function countEvents(store: Store, after: number, touched: ReadonlySet<num
   for (const { process_id, type, data } of events) {
     if (process_id === null || !touched.has(process_id)) continue;
     if (type === 'process.stage') {
-      const verb = verbOfStage[(JSON.parse(data) as EventData['process.stage']).to];
+      const { from, to } = JSON.parse(data) as EventData['process.stage'];
+      const verb = verbOfStep[`${from} ${to}`];
       if (verb !== undefined) counts[verb]++;
       continue;
     }
