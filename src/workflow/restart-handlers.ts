@@ -3,7 +3,7 @@ import { WherryError } from '../errors.js';
 import type { Data } from '../process/data.js';
 import type { ExitCodeTemplates, ProcessDefinition } from '../process/definition.js';
 import { type StandardExitCode, standardExitCodes } from '../process/exit-codes.js';
-import type { InputsOf, OutputsOf, SeenInputsOf } from '../process/inputs.js';
+import type { InputsOf, OutputDataOf, OutputsOf, SeenInputsOf } from '../process/inputs.js';
 import type { WorkflowContext } from './context.js';
 import type { ProcessResult } from './result.js';
 
@@ -12,7 +12,7 @@ export interface Attempt<Child extends ProcessDefinition, Codes extends ExitCode
   /** Of the workflow: whatever else a handler does is done through it, as in every workflow. */
   readonly ctx: WorkflowContext<Codes>;
   /** How it ended. Of a failed try some outputs may be missing. */
-  readonly result: ProcessResult<Partial<OutputsOf<Child>>>;
+  readonly result: ProcessResult<Partial<OutputsOf<Child>>> & { readonly data: Partial<OutputDataOf<Child>> };
   /** What it was given, with what handlers before this one have changed for the next try. */
   readonly inputs: SeenInputsOf<Child>;
   /** What was said of its job, likewise; empty when nothing was. */

@@ -47,6 +47,7 @@ const Patient = defineRestartWorkflow({
       handle({ inputs, result, iteration, ctx }) {
         expectTypeOf(inputs.gear.rope).toEqualTypeOf<number>();
         expectTypeOf(result.outputs.height).toEqualTypeOf<number | undefined>();
+        expectTypeOf(result.data.height).toEqualTypeOf<Data<number> | undefined>();
         asked.push(`higher ${iteration}`);
         if (inputs.note === 'hopeless') ctx.exit('NO_HOPE', { tries: iteration });
         if (inputs.note === 'nothing') return undefined;

@@ -1,0 +1,10 @@
+import { submit } from 'wherry';
+import { Distance } from './roots.js';
+
+for (const point of [
+  { x: 3, y: 4 },
+  { x: 5, y: 12 },
+]) {
+  const { id } = await submit(Distance, point);
+  console.log(`process ${id}`);
+}
