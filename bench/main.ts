@@ -5,6 +5,7 @@ import { largeFile } from './large-file.js';
 import { lifeCycles } from './life-cycles.js';
 import type { Measurement } from './measurement.js';
 import { parsing } from './parsing.js';
+import { processes } from './processes.js';
 import { printResult, saveResults } from './report.js';
 import { describeSetUp } from './set-up.js';
 import { smallFiles } from './small-files.js';
@@ -22,6 +23,7 @@ const measurements: readonly Measurement[] = [
   commandLine,
   broker,
   parsing,
+  processes,
 ];
 
 const names = process.argv.slice(2);

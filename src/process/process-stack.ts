@@ -9,9 +9,16 @@ export interface ProcessReference {
 
 const stack = new AsyncLocalStorage<readonly ProcessReference[]>();
 
-/** Runs `work` as part of a process: inside it, and in everything it awaits, that process is the current one. */
-export function runInProcess<T>(process: ProcessReference, work: () => T): T {
-  return stack.run([...(stack.getStore() ?? []), process], work);
+/**
+ * Runs `work` as part of a process: inside it, and in everything it awaits, that process is the current one.
+ * @param callers who called it, from the outermost to the innermost: it need not be they who begin its work
+ */
+export function runInProcess<T>(
+  process: ProcessReference,
+  work: () => T,
+  callers: readonly ProcessReference[] = [],
+): T {
+  return stack.run([...callers, process], work);
 }
 
 /** The innermost process whose code is running now; undefined outside of all. */

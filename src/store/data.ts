@@ -115,6 +115,26 @@ export async function linkedData(
   return linked;
 }
 
+/** What the processes gave that one has called, by their ids: of many it is read in one go. */
+export async function outputsOfChildren(db: Store, parentId: number): Promise<Map<number, LinkedData[]>> {
+  const rows = await db
+    .selectFrom('processes')
+    .innerJoin('links', 'links.process_id', 'processes.id')
+    .innerJoin('data', 'data.id', 'links.data_id')
+    .select(['processes.id as processId', 'links.label', 'links.type as linkType'])
+    .select(['data.id', 'data.uuid', 'data.type', 'data.hash', 'data.content'])
+    .where('processes.parent_id', '=', parentId)
+    .where('links.type', 'in', ['create', 'return'])
+    .execute();
+  const found = new Map<number, LinkedData[]>();
+  for (const { processId, label, linkType, ...row } of rows) {
+    const linked = found.get(processId) ?? [];
+    found.set(processId, linked);
+    linked.push({ label, type: linkType as DataLinkType, data: await dataOfRow(db, row) });
+  }
+  return found;
+}
+
 /** A piece of data by its uuid. Errors: `not-found`. */
 export async function findData(db: Store | StoreTransaction, uuid: string): Promise<StoredData> {
   const row = await db.selectFrom('data').selectAll().where('uuid', '=', uuid).executeTakeFirst();

@@ -231,6 +231,15 @@ export const migrations: Readonly<Record<string, Migration>> = {
         .columns(['lane', 'due_at'])
         .where(sql<boolean>`paused = 0 and stage is not null and lane is not null and due_at is not null`)
         .execute();
+      // What was called is gone on with before anything new is begun.
+      await schema
+        .createIndex('processes_lane_called')
+        .on('processes')
+        .columns(['lane', 'due_at'])
+        .where(
+          sql<boolean>`paused = 0 and stage is not null and lane is not null and due_at is not null and parent_id is not null`,
+        )
+        .execute();
       await schema
         .createIndex('processes_lane_running')
         .on('processes')

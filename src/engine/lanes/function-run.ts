@@ -1,7 +1,7 @@
 import { linkLeaves, runStage } from '../../process/create.js';
 import { standardExit, success } from '../../process/exit-codes.js';
 import { assembleInputs, checkOutputs, type Leaf } from '../../process/inputs.js';
-import { runInProcess } from '../../process/process-stack.js';
+import { type ProcessReference, runInProcess } from '../../process/process-stack.js';
 import type { Transition } from '../../process/transition.js';
 import type { ProcessRow } from '../../store/tables.js';
 import { type Caller, withCaller } from '../../workflow/caller.js';
@@ -17,6 +17,7 @@ export async function runFunction(
   definition: FunctionDefinition,
   carryOut: (row: ProcessRow, transition: Transition) => Promise<ProcessRow>,
   callerOf: (parent: ProcessRow) => Caller,
+  callers: readonly ProcessReference[],
 ): Promise<void> {
   const { store, repository, now } = tools;
   const begun = row.state === 'running' ? row : await carryOut(row, { to: 'running', stage: runStage, dueAt: null });
@@ -27,7 +28,8 @@ export async function runFunction(
   let transition: Transition;
   let leaves: readonly Leaf[] = [];
   try {
-    const gave = await runInProcess(reference, () => withCaller(callerOf(begun), () => definition.body(...given)));
+    const work = () => withCaller(callerOf(begun), () => definition.body(...given));
+    const gave = await runInProcess(reference, work, callers);
     const checked = await checkOutputs(definition, namedOutputs(definition, gave), repository);
     leaves = checked.leaves;
     const { problems } = checked;

@@ -5,6 +5,7 @@ import { killed } from '../../calcjob/kill.js';
 import { messageOf, WherryError } from '../../errors.js';
 import type { ProcessDefinition } from '../../process/definition.js';
 import { callHooks } from '../../process/hooks.js';
+import type { ProcessReference } from '../../process/process-stack.js';
 import { amend, carryOut, type MovingRow, stateOf, type Transition } from '../../process/transition.js';
 import { fenced, type Lease } from '../../store/leases.js';
 import { isStoreTrouble } from '../../store/store-trouble.js';
@@ -18,6 +19,7 @@ import type { DriverTools } from '../driver-tools.js';
 import { requestKill } from '../intents.js';
 import type { WorkDriver } from '../work-driver.js';
 import { parseCalcJob } from './calcjob-run.js';
+import { callersOf } from './callers.js';
 import type { DefinitionSource } from './definition-source.js';
 import { excepted } from './excepted.js';
 import { runFunction } from './function-run.js';
@@ -27,8 +29,8 @@ import { namedData, resultOf } from './results.js';
 import type { StoredChild, WorkflowKeeper } from './workflow-host.js';
 import { WorkflowRun } from './workflow-run.js';
 
-/** Most functions that are begun because they are due, most workflows in memory, and rows that are read at once. */
-const places = { functions: 64, workflows: 500, rows: 200 } as const;
+/** Most processes that are worked on before more are begun, most workflows in memory, and rows that are read at once. */
+const places = { working: 64, workflows: 500, rows: 128 } as const;
 /** Milliseconds between two looks at processes that are waited for in this program alone. */
 const lookInterval = 500;
 
@@ -51,6 +53,8 @@ export class LaneDriver implements WorkDriver {
   readonly #starting = new Map<number, Promise<void>>();
   /** Who waits here for the end of a process, by its uuid. */
   readonly #waiters = new Map<string, Waiter>();
+  /** Functions that wait for processes that they have called, and for how many. */
+  readonly #calling = new Map<number, number>();
   #lookedAt = 0;
   /** Rows that nobody in here works on any more, though they are not due: they are begun anew. */
   readonly #dropped = new Set<number>();
@@ -64,8 +68,7 @@ export class LaneDriver implements WorkDriver {
     this.lane = lane;
     this.#definitions = definitions;
     this.#keeper = {
-      hasRoom: () =>
-        this.#functions.size < places.functions && this.#workflows.size < places.workflows && !this.#draining,
+      hasRoom: () => this.#working < places.working && this.#workflows.size < places.workflows && !this.#draining,
       carryOut: (row, transition) => this.#carryOut(row, transition),
       begin: (children) => this.#beginAll(children),
     };
@@ -78,6 +81,11 @@ export class LaneDriver implements WorkDriver {
   get steps(): number {
     const working = [...this.#workflows.values()].filter((run) => !run.idle).length;
     return this.#functions.size + this.#starting.size + working;
+  }
+
+  /** What keeps others from beginning: not those that wait for what they have called. */
+  get #working(): number {
+    return this.steps - this.#calling.size;
   }
 
   get mustSettle(): boolean {
@@ -98,7 +106,7 @@ export class LaneDriver implements WorkDriver {
     await this.#takeUpDropped();
     for (const row of await laneKills(store, this.lane, now())) await this.#kill(row);
     await this.#startDue();
-    for (const run of [...this.#workflows.values()]) await run.rest();
+    await Promise.all([...this.#workflows.values()].map((run) => this.#rest(run)));
     this.#makeRoom();
     await this.#lookForWaiters();
     return nextLaneTime(store, this.lane, now());
@@ -150,7 +158,18 @@ export class LaneDriver implements WorkDriver {
       throw error;
     });
     this.#beginAll([{ row, definition }]);
-    return ended;
+    return parent === undefined ? ended : this.#whileCalling(parent.id, ended);
+  }
+
+  async #whileCalling<T>(id: number, ended: Promise<T>): Promise<T> {
+    this.#calling.set(id, (this.#calling.get(id) ?? 0) + 1);
+    try {
+      return await ended;
+    } finally {
+      const left = (this.#calling.get(id) ?? 1) - 1;
+      if (left === 0) this.#calling.delete(id);
+      else this.#calling.set(id, left);
+    }
   }
 
   /** What was being worked on when a former driver ended, or failed here, is due again. */
@@ -181,7 +200,7 @@ export class LaneDriver implements WorkDriver {
       const run = this.#workflows.get(row.id);
       if (run !== undefined) await run.poke(row);
       // What is read of a calcjob may be what a function waits for that holds a place.
-      else if (row.stage === 'parse' || this.#starting.size + this.#functions.size < places.functions) this.#start(row);
+      else if (row.stage === 'parse' || this.#working < places.working) this.#start(row);
     }
   }
 
@@ -214,7 +233,9 @@ export class LaneDriver implements WorkDriver {
     const carryOutHere = (moved: ProcessRow, transition: Transition) => this.#carryOut(moved, transition);
     if (definition.kind === 'calcjob') {
       const calcJob = definition as CalcJobDefinition;
-      this.#track(this.#functions, row, () => parseCalcJob(this.#tools, row, calcJob, carryOutHere));
+      this.#track(this.#functions, row, async () =>
+        parseCalcJob(this.#tools, row, calcJob, carryOutHere, await this.#callersOf(row)),
+      );
       return;
     }
     if (definition.kind === 'function') {
@@ -222,13 +243,20 @@ export class LaneDriver implements WorkDriver {
         call: (called: ProcessDefinition, inputs: unknown, options?: CallOptions) =>
           this.call(called, inputs, options, parent),
       });
-      this.#track(this.#functions, row, () =>
-        runFunction(this.#tools, row, definition as FunctionDefinition, carryOutHere, caller),
-      );
+      this.#track(this.#functions, row, async () => {
+        const callers = await this.#callersOf(row);
+        await runFunction(this.#tools, row, definition as FunctionDefinition, carryOutHere, caller, callers);
+      });
       return;
     }
     this.#track(this.#starting, row, async () => {
-      const run = await WorkflowRun.create(this.#tools, this.#keeper, row, definition as WorkflowDefinition);
+      const run = await WorkflowRun.create(
+        this.#tools,
+        this.#keeper,
+        row,
+        definition as WorkflowDefinition,
+        await this.#callersOf(row),
+      );
       if (this.#draining) return run.stop(new WherryError('aborted', 'the driver ends'));
       this.#workflows.set(row.id, run);
       run.done
@@ -248,6 +276,20 @@ export class LaneDriver implements WorkDriver {
         this.#tools.wake();
       });
     place.set(row.id, done);
+  }
+
+  async #rest(run: WorkflowRun): Promise<void> {
+    try {
+      await run.rest();
+    } catch (error) {
+      await this.#failed(run.row, error);
+    }
+  }
+
+  /** Who called a process: of most it is known in here. */
+  async #callersOf(row: ProcessRow): Promise<readonly ProcessReference[]> {
+    const caller = row.parent_id === null ? undefined : this.#workflows.get(row.parent_id);
+    return caller === undefined ? callersOf(this.#tools.store, row) : [...caller.callers, caller.reference];
   }
 
   /** What becomes of a process whose work failed in here. Never fails itself. */
@@ -286,6 +328,8 @@ export class LaneDriver implements WorkDriver {
     const reason = new WherryError('aborted', 'the process is being killed');
     this.#workflows.get(row.id)?.stop(reason);
     this.#workflows.delete(row.id);
+    // It cannot be interrupted; what comes of it is refused.
+    this.#functions.delete(row.id);
     const children = await livingChildren(store, row.id);
     for (const child of children) {
       if (child.kill_requested_at === null)

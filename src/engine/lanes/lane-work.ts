@@ -22,7 +22,11 @@ export async function lanesWithWork(store: Store, now: number): Promise<string[]
   return [...lanes].sort();
 }
 
-/** Rows of a lane that are due and not paused, the longest due first. */
+/**
+ * Rows of a lane that are due and not paused: first those that others called, so that what has begun comes to its end
+ * before anything new begins; then the longest due.
+ * @param except ids of rows that are being worked on
+ */
 export async function dueLaneRows(
   store: Store,
   lane: string,
@@ -30,19 +34,24 @@ export async function dueLaneRows(
   limit: number,
   except: ReadonlySet<number>,
 ): Promise<ProcessRow[]> {
-  const rows = await store
-    .selectFrom('processes')
-    .selectAll()
-    .where('lane', '=', lane)
-    .where('paused', '=', sql.lit(0))
-    .where('stage', 'is not', null)
-    .where('due_at', '<=', now)
-    .where('kill_requested_at', 'is', null)
-    .where('stage', 'in', ['run', 'parse'])
-    .orderBy('due_at')
-    .limit(limit + except.size)
-    .execute();
-  return rows.filter(({ id }) => !except.has(id)).slice(0, limit);
+  const due = (most: number) =>
+    store
+      .selectFrom('processes')
+      .selectAll()
+      .where('lane', '=', lane)
+      .where('paused', '=', sql.lit(0))
+      .where('stage', 'is not', null)
+      .where('due_at', '<=', now)
+      .where('kill_requested_at', 'is', null)
+      .where('stage', 'in', ['run', 'parse'])
+      .orderBy('due_at')
+      .limit(most + except.size);
+  const called = await due(limit).where('parent_id', 'is not', null).execute();
+  const found = called.filter(({ id }) => !except.has(id)).slice(0, limit);
+  const left = limit - found.length;
+  if (left === 0) return found;
+  const roots = await due(left).where('parent_id', 'is', null).execute();
+  return [...found, ...roots.filter(({ id }) => !except.has(id)).slice(0, left)];
 }
 
 /** When the next row of a lane becomes due. */

@@ -3,7 +3,7 @@ import { findDefinition } from '../../process/definition.js';
 import { assembleOutputs } from '../../process/inputs.js';
 import { isTerminal } from '../../process/states.js';
 import { stateOf } from '../../process/transition.js';
-import { linkedData } from '../../store/data.js';
+import { type LinkedData, linkedData, outputsOfChildren } from '../../store/data.js';
 import { fromJson, type Store } from '../../store/store.js';
 import type { ProcessRow } from '../../store/tables.js';
 import type { ProcessResult } from '../../workflow/result.js';
@@ -59,21 +59,33 @@ export async function resultsOfChildren(
   store: Store,
   locate: Locate,
   parentId: number,
-  only?: readonly string[],
 ): Promise<Map<string, ProcessResult>> {
+  const rows = await endedChildren(store, parentId).execute();
+  const outputs = rows.length === 0 ? new Map<number, LinkedData[]>() : await outputsOfChildren(store, parentId);
+  const named = (id: number) =>
+    (outputs.get(id) ?? []).map(({ label, data }) => ({ label, data: dataOf(data, locate) }));
+  return new Map(rows.map((row) => [row.uuid, resultOf(row, named(row.id))]));
+}
+
+/** The same for a few of them. */
+export async function resultsAmong(
+  store: Store,
+  locate: Locate,
+  parentId: number,
+  uuids: readonly string[],
+): Promise<Map<string, ProcessResult>> {
+  if (uuids.length === 0) return new Map();
+  if (uuids.length > few) return resultsOfChildren(store, locate, parentId);
   const results = new Map<string, ProcessResult>();
-  if (only?.length === 0) return results;
-  let query = store
-    .selectFrom('processes')
-    .selectAll()
-    .where('parent_id', '=', parentId)
-    .where('ended_at', 'is not', null);
-  // Few are asked for one by one; many are found faster among all.
-  if (only !== undefined && only.length <= 200) query = query.where('uuid', 'in', only);
-  const wanted = only === undefined ? undefined : new Set(only);
-  for (const row of await query.execute()) {
-    if (wanted !== undefined && !wanted.has(row.uuid)) continue;
+  for (const row of await endedChildren(store, parentId).where('uuid', 'in', uuids).execute()) {
     results.set(row.uuid, resultOf(row, await namedData(store, locate, row.id, 'outputs')));
   }
   return results;
+}
+
+/** Children that are asked for one by one; more are found faster among all. */
+const few = 200;
+
+function endedChildren(store: Store, parentId: number) {
+  return store.selectFrom('processes').selectAll().where('parent_id', '=', parentId).where('ended_at', 'is not', null);
 }

@@ -84,6 +84,8 @@ export class WorkflowHost implements ExecutionHost<PreparedCall>, ContextHost<Pr
       ...(end?.transition ?? goesOn(batch.records, at)),
       events: batch.records.flatMap((record) => eventsOf(record, end === undefined)),
       also: async (transaction) => {
+        const pausesItself = batch.records.some(({ type }) => type === 'pause');
+        if (end === undefined && !pausesItself) await expectPlaying(transaction, this.row.id);
         // A transaction that is tried again begins anew.
         children.length = 0;
         await this.#writeRecords(transaction, batch);
@@ -162,6 +164,12 @@ function eventsOf(record: WorkflowRecord, goesOnAfter: boolean): NewEvent[] {
   }
   if (record.type === 'pause' && goesOnAfter) return [{ type: 'process.paused', data: { reason: record.reason } }];
   return [];
+}
+
+/** What has come to its end may end; nothing new is begun by what is paused: it is replayed when it is played. */
+async function expectPlaying(transaction: StoreTransaction, id: number): Promise<void> {
+  const row = await transaction.selectFrom('processes').select('paused').where('id', '=', id).executeTakeFirst();
+  if (row?.paused !== 0) throw new WherryError('aborted', 'the process is paused');
 }
 
 /** One that something ended for, which it has not heard of, or that somebody wants killed, is due again at once. */

@@ -1,7 +1,7 @@
 import { WherryError } from '../../errors.js';
 import { runStage } from '../../process/create.js';
 import { assembleInputs } from '../../process/inputs.js';
-import { runInProcess } from '../../process/process-stack.js';
+import { type ProcessReference, runInProcess } from '../../process/process-stack.js';
 import type { StoreTransaction } from '../../store/store.js';
 import type { ProcessRow } from '../../store/tables.js';
 import { type Caller, withCaller } from '../../workflow/caller.js';
@@ -11,7 +11,7 @@ import { Execution } from '../../workflow/execution.js';
 import type { WorkflowRecord } from '../../workflow/record.js';
 import type { ProcessResult } from '../../workflow/result.js';
 import type { DriverTools } from '../driver-tools.js';
-import { namedData, resultsOfChildren } from './results.js';
+import { namedData, resultsAmong, resultsOfChildren } from './results.js';
 import { lookAgainIfWoken, type PreparedCall, WorkflowHost, type WorkflowKeeper } from './workflow-host.js';
 
 /** Milliseconds that a workflow has done nothing before it is written down that it waits. */
@@ -23,6 +23,9 @@ export class WorkflowRun {
   readonly #keeper: WorkflowKeeper;
   readonly #host: WorkflowHost;
   readonly #execution: Execution<PreparedCall>;
+  readonly reference: ProcessReference;
+  /** Who called it, from the outermost to the innermost. */
+  readonly callers: readonly ProcessReference[];
   /** Since when it has been found idle. */
   #idleSince: number | undefined;
   /** Its row is due, and has been looked at. */
@@ -35,13 +38,17 @@ export class WorkflowRun {
     keeper: WorkflowKeeper,
     host: WorkflowHost,
     execution: Execution<PreparedCall>,
+    callers: readonly ProcessReference[],
     work: () => Promise<unknown>,
   ) {
     this.#tools = tools;
     this.#keeper = keeper;
     this.#host = host;
     this.#execution = execution;
-    this.done = execution.run(work);
+    this.callers = callers;
+    const { id, uuid, name } = host.row;
+    this.reference = { id, uuid, name };
+    this.done = execution.run(() => runInProcess(this.reference, work, callers));
     // It may be stopped before anybody waits for it.
     this.done.catch(() => undefined);
   }
@@ -52,6 +59,7 @@ export class WorkflowRun {
     keeper: WorkflowKeeper,
     begun: ProcessRow,
     definition: WorkflowDefinition,
+    callers: readonly ProcessReference[],
   ): Promise<WorkflowRun> {
     const { store, repository } = tools;
     const locate = (sha256: string) => repository.locate(sha256);
@@ -88,10 +96,8 @@ export class WorkflowRun {
       call: (called, given, options) =>
         context.submit(called, given as never, options).result() as Promise<ProcessResult>,
     };
-    const reference = { id: row.id, uuid: row.uuid, name: row.name };
-    const work = () =>
-      runInProcess(reference, () => withCaller(caller, () => definition.run(context as never, inputs as never)));
-    return new WorkflowRun(tools, keeper, host, execution, work);
+    const work = () => withCaller(caller, () => definition.run(context as never, inputs as never));
+    return new WorkflowRun(tools, keeper, host, execution, callers, work);
   }
 
   get row(): ProcessRow {
@@ -124,7 +130,7 @@ export class WorkflowRun {
     this.#host.heard = row.wakes;
     this.#poked = true;
     const locate = (sha256: string) => repository.locate(sha256);
-    for (const [uuid, result] of await resultsOfChildren(store, locate, row.id, this.#execution.awaited)) {
+    for (const [uuid, result] of await resultsAmong(store, locate, row.id, this.#execution.awaited)) {
       this.#execution.ended(uuid, result);
     }
     this.#execution.wake();

@@ -1,0 +1,12 @@
+/** One worker: drives the profile in a home until its input ends, and says how much memory it has. */
+import { Driver } from '../src/engine/control/driver.js';
+import { openProfile } from '../src/engine/profile.js';
+import './process-definitions.js';
+
+const stop = new AbortController();
+process.on('message', () => process.send?.({ memory: process.memoryUsage().rss }));
+process.once('disconnect', () => stop.abort());
+await using profile = await openProfile({ home: process.argv[2] });
+await using driver = await Driver.open(profile, { isWorker: true, onProblem: (problem) => console.error(problem) });
+process.send?.({ ready: true });
+await driver.engine.drive({ signal: stop.signal, until: () => false });
