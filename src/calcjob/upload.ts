@@ -1,17 +1,16 @@
 import { createHash } from 'node:crypto';
 import { WherryError } from '../errors.js';
 import type { TreeEntry } from '../plugin/transport.js';
-import type { ExitCode } from '../process/exit-codes.js';
 import type { Transition } from '../process/transition.js';
 import { Prepared } from '../store/prepared.js';
 import type { Repository } from '../store/repository.js';
 import type { FileRow } from '../store/tables.js';
 import { type CalcJobContext, deadlines, ownFiles, workDirectory, writeState } from './context.js';
+import { takesFromComputer } from './gather.js';
 import { importRun } from './import.js';
 import { jobDirectory } from './job-directory.js';
 import { excludedRole } from './passing.js';
 import { streamsOf } from './programs.js';
-import { stageRemoteFiles } from './staging.js';
 
 /**
  * Sends the input files into the job's directory, complete or not at all. Repeating it after a crash finds the
@@ -28,16 +27,9 @@ export async function upload(context: CalcJobContext): Promise<Transition> {
     if (!(error instanceof WherryError && error.code === 'file-exists')) throw error;
     await expectOwnUpload(context, directory, tree, error);
   }
-  const refusal = await stageRemoteFiles(context, directory);
-  if (refusal !== undefined) return refused(directory, refusal);
   const state = job.stash === undefined ? {} : { checkpoint: writeState({ stash: 'wanted' }) };
-  return { to: 'waiting', stage: 'submit', changes: { remote_directory: directory, ...state } };
-}
-
-/** Nothing is submitted: the process ends with this. */
-function refused(directory: string, refusal: ExitCode): Transition {
-  const changes = { remote_directory: directory, checkpoint: writeState({ refusal }) };
-  return { to: 'running', stage: 'parse', changes };
+  const stage = takesFromComputer(job) ? 'gather' : 'submit';
+  return { to: 'waiting', stage, changes: { remote_directory: directory, ...state } };
 }
 
 const sentFiles = new Prepared<{ id: number }, FileRow>((db, value) =>

@@ -1,4 +1,5 @@
 import type { CalcJobContext } from '../calcjob/context.js';
+import { gather } from '../calcjob/gather.js';
 import { kill, killed } from '../calcjob/kill.js';
 import { parse } from '../calcjob/parse.js';
 import { retrieve } from '../calcjob/retrieve.js';
@@ -139,6 +140,7 @@ export class ComputerDriver implements WorkDriver {
     await this.#startDue(blockedUntil === undefined, at);
     const times = [await nextDueTime(this.#tools.store, this.computerId, at), ...wishes.map(({ due_at }) => due_at)];
     if (blockedUntil === undefined) {
+      await this.#startLong(at);
       const nextAt = await this.#startSubmissions(at);
       const counting = this.#countsFor(at);
       times.push(nextAt, await this.#poll.start(this.#computer, { killing: wishes.some(isInQueue), counting }, at));
@@ -213,9 +215,19 @@ export class ComputerDriver implements WorkDriver {
     const { draining_since } = this.#computer.row;
     const sending = draining_since === null ? ['upload'] : [];
     const reading = parsing < places.parsing ? ['parse'] : [];
-    const stages = isReachable ? [...sending, 'stash', 'retrieve', ...reading] : reading;
+    const stages = isReachable ? [...sending, 'retrieve', ...reading] : reading;
     const rows = await dueRows(this.#tools.store, this.computerId, stages, at, room, this.#busyWith());
     for (const row of rows) this.#start(row);
+  }
+
+  /** What copies and packs on the computer itself may take hours: it leaves half of the channels to all others. */
+  async #startLong(at: number): Promise<void> {
+    const { row, limits } = this.#computer;
+    const busy = [...this.#working.values()].filter(({ stage }) => stage === 'gather' || stage === 'stash').length;
+    const room = Math.max(1, Math.floor(limits.maxChannels / 2)) - busy;
+    if (room <= 0) return;
+    const stages = row.draining_since === null ? ['gather', 'stash'] : ['stash'];
+    for (const due of await dueRows(this.#tools.store, row.id, stages, at, room, this.#busyWith())) this.#start(due);
   }
 
   /** @returns when the next monitors may be due */
@@ -285,7 +297,7 @@ export class ComputerDriver implements WorkDriver {
       const work = this.#working.get(row.id);
       if (work !== undefined) {
         if (work.stage !== 'kill') work.abort.abort(new WherryError('aborted', 'the process is being killed'));
-      } else if (row.stage === 'upload' && row.remote_directory === null) {
+      } else if (row.stage === 'gather' || (row.stage === 'upload' && row.remote_directory === null)) {
         await this.#carryOutUnlessMoved(row, killed({ row }));
       } else if (afterJob.has(row.stage)) {
         await this.#carryOutUnlessMoved(row, killed({ row }));
@@ -311,7 +323,7 @@ export class ComputerDriver implements WorkDriver {
 
   #start(row: ProcessRow): void {
     const stage = row.stage ?? '';
-    const verb = { upload, submit, stash, retrieve }[stage];
+    const verb = { upload, gather, submit, stash, retrieve }[stage];
     if (verb !== undefined || stage === 'parse') this.#begin(row, stage, verb);
   }
 

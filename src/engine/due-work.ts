@@ -158,7 +158,7 @@ const killsAtOnce = 64;
 /** When the next row of a computer becomes due that is not due yet; jobs of the scheduler are due with the listing. */
 export async function nextDueTime(store: Store, computerId: number, now: number): Promise<number | undefined> {
   const times: number[] = [];
-  for (const stage of ['upload', 'submit', 'stash', 'retrieve', 'parse']) {
+  for (const stage of ['upload', 'gather', 'submit', 'stash', 'retrieve', 'parse']) {
     const row = await store
       .selectFrom('processes')
       .select('due_at')

@@ -81,7 +81,10 @@ async function computerWait(
       next: `nothing by itself: ${hold.hint === null ? '' : `${hold.hint}; then `}run \`${releaseCommand(computer.label, hold.code)}\``,
     };
   }
-  const isNew = row.stage === 'upload' || (row.stage === 'submit' && row.waiting_for !== waitingForUnknown);
+  const isNew =
+    row.stage === 'upload' ||
+    row.stage === 'gather' ||
+    (row.stage === 'submit' && row.waiting_for !== waitingForUnknown);
   if (computer.draining_since !== null && isNew && !killing) {
     return {
       waitingFor: `${computer.label}, which is being drained: it takes no new jobs`,
@@ -137,6 +140,7 @@ async function ownWait(store: Store, row: ProcessRow, computer: ComputerRow | un
     next:
       {
         upload: 'its files are sent',
+        gather: 'files that the computer has are put into its directory',
         stash: 'its files are stashed on the computer',
         retrieve: 'its results are brought',
         parse: 'its results are read',

@@ -244,7 +244,7 @@ function waitingFor(row: LineRow, computer: ComputerName | undefined): string | 
   if (computer?.unreachable && row.stage !== 'parse') return `${computer.label}, which could not be reached`;
   if (row.waiting_for !== null) return row.waiting_for;
   if (row.kill_requested_at !== null) return 'being killed';
-  const isNew = row.stage === 'upload' || row.stage === 'submit';
+  const isNew = row.stage === 'upload' || row.stage === 'gather' || row.stage === 'submit';
   if (isNew && typeof computer?.draining_since === 'number') return `${computer.label} is being drained`;
   return row.stage === 'submit' ? (fromJson<{ reason: string }>(computer?.throttle ?? null)?.reason ?? null) : null;
 }

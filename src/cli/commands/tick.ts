@@ -94,6 +94,7 @@ async function pass(profile: Profile): Promise<Summary> {
 /** What has happened where one stage follows the other. */
 const verbOfStep: Readonly<Record<string, 'uploaded' | 'submitted' | 'retrieved'>> = {
   'upload submit': 'uploaded',
+  'upload gather': 'uploaded',
   'submit update': 'submitted',
   'retrieve parse': 'retrieved',
 };

@@ -67,7 +67,8 @@ describe('files that stay on the computer', () => {
     expect(good).toMatchObject({ exitStatus: 0, imported: false });
     expect(await rig.output(good.id, 'stdout.txt')).toBe('density\ndata\ndensity\n');
     expect(bad).toMatchObject({ state: 'finished', exitStatus: 12, exitLabel: 'MISSING_SOURCE', jobId: null });
-    expect(stagesOf(bad)).toEqual(['upload', 'parse']);
+    expect(stagesOf(bad)).toEqual(['upload', 'gather', 'parse']);
+    expect(stagesOf(good)).toEqual(['upload', 'gather', 'submit', 'update', 'retrieve', 'parse']);
     expect(imported).toMatchObject({ exitStatus: 0, imported: true, jobId: null, attempts: [] });
     expect(await rig.output(imported.id, 'charge.dat')).toBe('density\n');
   });

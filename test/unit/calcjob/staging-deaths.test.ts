@@ -2,6 +2,7 @@ import { readdir } from 'node:fs/promises';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type CalcJobContext, writeState } from '../../../src/calcjob/context.js';
+import { gather } from '../../../src/calcjob/gather.js';
 import { jobDirectory } from '../../../src/calcjob/job-directory.js';
 import { stash } from '../../../src/calcjob/stash.js';
 import { upload } from '../../../src/calcjob/upload.js';
@@ -62,8 +63,11 @@ describe('a script that dies before any of its commands', () => {
       remoteSymlink: [{ from: `${old}/out`, to: 'in/link' }],
     };
     const deaths = await dieEverywhere(
-      () => rig.create(job),
-      upload,
+      async () => {
+        const row = await rig.create(job);
+        return rig.carryOut(row, await upload(rig.context(row)));
+      },
+      gather,
       async (row) => {
         const directory = jobDirectory(path.join(rig.place, 'work'), row.uuid);
         const { '.wherry/upload': _, ...files } = await filesBelow(directory);

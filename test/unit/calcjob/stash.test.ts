@@ -2,6 +2,7 @@ import { mkdir, readdir, readlink, rm, stat, symlink } from 'node:fs/promises';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type CalcJobState, readState, type StashedFiles, writeState } from '../../../src/calcjob/context.js';
+import { gather } from '../../../src/calcjob/gather.js';
 import { jobDirectory } from '../../../src/calcjob/job-directory.js';
 import { parse } from '../../../src/calcjob/parse.js';
 import { retrieve } from '../../../src/calcjob/retrieve.js';
@@ -52,7 +53,8 @@ async function endOf(row: ProcessRow) {
 /** Uploads a calcjob that takes from a stash; gives its row and its files. */
 async function unstashed(unstash: NonNullable<JobInput['unstash']>, more: Partial<JobInput> = {}) {
   const row = await rig.create({ unstash, ...more });
-  const after = await rig.carryOut(row, await upload(rig.context(row)));
+  const sent = await rig.carryOut(row, await upload(rig.context(row)));
+  const after = await rig.carryOut(sent, await gather(rig.context(sent)));
   const all = Object.entries(await filesBelow(jobDirectory(path.join(rig.place, 'work'), row.uuid)));
   return { row: after, files: Object.fromEntries(all.filter(([name]) => !name.startsWith('.wherry/'))) };
 }

@@ -2,6 +2,7 @@ import { lstat, mkdir, readlink, rm, stat, symlink } from 'node:fs/promises';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createCalcJobs } from '../../../src/calcjob/create.js';
+import { gather } from '../../../src/calcjob/gather.js';
 import { jobDirectory } from '../../../src/calcjob/job-directory.js';
 import { parse } from '../../../src/calcjob/parse.js';
 import { upload } from '../../../src/calcjob/upload.js';
@@ -29,13 +30,16 @@ afterEach(() => rig[Symbol.asyncDispose]());
 const directoryOf = (row: ProcessRow) => jobDirectory(path.join(rig.place, 'work'), row.uuid);
 
 /** Uploads a new calcjob. Gives its row, and its files without ours. */
-async function uploaded(job: Partial<JobInput>, sent: Readonly<Record<string, string>> = {}) {
-  const source = await rig.write('here', sent);
-  const files = Object.keys(sent).map((name) => ({ path: name, source: path.join(source, name), mode: 0o644 }));
+async function uploaded(job: Partial<JobInput>, inputs: Readonly<Record<string, string>> = {}) {
+  const source = await rig.write('here', inputs);
+  const files = Object.keys(inputs).map((name) => ({ path: name, source: path.join(source, name), mode: 0o644 }));
   const row = await rig.create(job, files);
-  const transition = await upload(rig.context(row));
-  const after = await rig.carryOut(row, transition);
+  const after = await gathered(await sent(row));
   return { row: after, directory: directoryOf(row), files: await filesOf(row) };
+}
+const sent = async (row: ProcessRow) => rig.carryOut(row, await upload(rig.context(row)));
+async function gathered(row: ProcessRow): Promise<ProcessRow> {
+  return row.stage === 'gather' ? rig.carryOut(row, await gather(rig.context(row))) : row;
 }
 async function filesOf(row: ProcessRow) {
   const all = Object.entries(await filesBelow(directoryOf(row)));
@@ -141,7 +145,7 @@ describe('nothing is written outside of the job', () => {
     const outside = await rig.write('outside', { 'mine.txt': 'mine' });
     await symlink(outside, path.join(old, 'out/way'));
     const row = await rig.create(copy({ from: `${old}/out` }, { from: `${old}/charge.dat`, to: 'out/way/mine.txt' }));
-    await expect(upload(rig.context(row))).rejects.toMatchObject({
+    await expect(gathered(await sent(row))).rejects.toMatchObject({
       code: 'file-exists',
       transient: false,
       message: expect.stringContaining('a folder was to go there'),
@@ -155,7 +159,7 @@ describe('nothing is written outside of the job', () => {
       ...copy({ from: `${old}/charge.dat`, to: 'way/mine.txt' }),
       remoteSymlink: [{ from: outside, to: 'way' }],
     });
-    await expect(upload(rig.context(row))).rejects.toMatchObject({ code: 'file-exists' });
+    await expect(gathered(await sent(row))).rejects.toMatchObject({ code: 'file-exists' });
     expect(await filesBelow(outside)).toEqual({ 'mine.txt': 'mine' });
   });
 
@@ -168,7 +172,7 @@ describe('nothing is written outside of the job', () => {
   });
 });
 
-describe('an upload that is done again', () => {
+describe('a gathering that is done again', () => {
   const job = () => ({
     ...copy({ from: `${old}/out`, to: 'in' }, { from: `${old}/wave.*` }),
     remoteSymlink: [{ from: `${old}/out`, to: 'in/link' }],
@@ -179,7 +183,7 @@ describe('an upload that is done again', () => {
     const { row, files } = await uploaded(job());
     expect(files).toEqual(expected);
     await rm(old, { recursive: true });
-    expect(await upload(rig.context(row))).toMatchObject({ stage: 'submit' });
+    expect(await gather(rig.context(row))).toMatchObject({ stage: 'submit' });
     expect(await filesOf(row)).toEqual(expected);
   });
 
@@ -189,7 +193,7 @@ describe('an upload that is done again', () => {
     await rm(path.join(directory, '.wherry/staged'));
     await rm(path.join(directory, 'wave.2.dat'));
     await mkdir(path.join(directory, '.wherry/staging/0/in/deep'), { recursive: true });
-    expect(await upload(rig.context(row))).toMatchObject({ stage: 'submit' });
+    expect(await gather(rig.context(row))).toMatchObject({ stage: 'submit' });
     expect(await filesOf(row)).toEqual(expected);
     expect(await readlink(path.join(directory, 'in/link'))).toBe(path.join(old, 'out'));
   });

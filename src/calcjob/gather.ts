@@ -1,9 +1,11 @@
+import type { Job } from '../config/job.js';
 import type { RemoteFiles, Unstash } from '../config/staging.js';
 import { quote } from '../plugin/shell.js';
-import { type ExitCode, standardExit } from '../process/exit-codes.js';
+import { standardExit } from '../process/exit-codes.js';
+import type { Transition } from '../process/transition.js';
 import { fromJson, type Store } from '../store/store.js';
 import type { ProcessRow } from '../store/tables.js';
-import { type CalcJobContext, ownFiles, type StashedFiles } from './context.js';
+import { type CalcJobContext, ownFiles, remoteDirectory, type StashedFiles, writeState } from './context.js';
 import { isPattern, longScript, missingCode, missingOf, patternWord, runLongScript, seeking } from './long-script.js';
 import { archiveName } from './stash.js';
 
@@ -20,13 +22,17 @@ interface Source {
 /** Where something is to be had, or what to call what is not to be had. */
 type Place = { readonly from: string } | { readonly missing: string };
 
+/** Is anything of the job to be had from the computer itself? */
+export function takesFromComputer({ unstash, remoteCopy = [], remoteSymlink = [] }: Job): boolean {
+  return unstash !== undefined || remoteCopy.length + remoteSymlink.length > 0;
+}
+
 /**
  * Brings back, copies and links what the computer has already into the job's directory, once the input files are there.
  * All of it is gathered aside first, so that nothing of it comes after a failure; done again after a crash it is the
- * same.
- * @returns how the process ends when something is not there; undefined when all is in its place
+ * same. Where something is not there the process ends, and nothing is submitted.
  */
-export async function stageRemoteFiles(context: CalcJobContext, directory: string): Promise<ExitCode | undefined> {
+export async function gather(context: CalcJobContext): Promise<Transition> {
   const { unstash, remoteCopy = [], remoteSymlink = [] } = context.job;
   const sources: Source[] = [];
   const missing: string[] = [];
@@ -39,13 +45,15 @@ export async function stageRemoteFiles(context: CalcJobContext, directory: strin
   }
   for (const files of remoteCopy) add(await placeOf(context, files), { kind: 'copy', to: files.to });
   for (const files of remoteSymlink) add(await placeOf(context, files), { kind: 'link', to: files.to });
-  if (missing.length === 0 && sources.length > 0) {
-    const names = sources.flatMap(namesIn);
+  if (missing.length === 0) {
+    const directory = remoteDirectory(context);
     const action = `gather files of the computer in ${directory}`;
-    const { lines } = await runLongScript(context, stagingScript(directory, sources), action, [missingCode]);
-    missing.push(...missingOf(lines, names));
+    const { lines } = await runLongScript(context, gatheringScript(directory, sources), action, [missingCode]);
+    missing.push(...missingOf(lines, sources.flatMap(namesIn)));
   }
-  return missing.length === 0 ? undefined : standardExit('MISSING_SOURCE', missing.join(', '));
+  if (missing.length === 0) return { to: 'waiting', stage: 'submit' };
+  const refusal = standardExit('MISSING_SOURCE', missing.join(', '));
+  return { to: 'running', stage: 'parse', changes: { checkpoint: writeState({ refusal }) } };
 }
 
 /** What is looked for, each with its number in this order. */
@@ -85,7 +93,7 @@ const done = `${ownFiles.directory}/staged`;
  * what is in these folders, one after the other, into the directory: later ones replace files of earlier ones. A script
  * that somebody has given up ends when its folder is gone, for all that it makes stands below it.
  */
-function stagingScript(directory: string, sources: readonly Source[]): string {
+function gatheringScript(directory: string, sources: readonly Source[]): string {
   const prepare = `[ ! -e ${done} ] || exit 0\nrm -rf ${aside}\nmkdir -p ${aside}`;
   const firsts: number[] = [];
   let count = 0;
