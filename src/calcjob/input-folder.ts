@@ -1,5 +1,5 @@
 import { InputError } from '../errors.js';
-import { FileData, FolderData } from '../process/data.js';
+import { FileData, type FolderData } from '../process/data.js';
 import type { Repository } from '../store/repository.js';
 import type { StoredInput } from './create.js';
 
@@ -33,7 +33,10 @@ export class InputFolder {
 
   /** Puts stored data into it: a file under this name, the files of a folder below it (`.`: at the top). */
   copy(path: string, data: FileData | FolderData): void {
-    if (data instanceof FileData) return this.#add({ ...data.file, path });
+    if (data instanceof FileData) {
+      this.#add({ ...data.file, path });
+      return;
+    }
     const below = path === '.' ? '' : `${path.replace(/\/+$/, '')}/`;
     for (const file of data.files) this.#add({ ...file, path: `${below}${file.path}` });
   }
@@ -45,9 +48,4 @@ export class InputFolder {
     }
     this.#files.set(file.path, file);
   }
-}
-
-/** Files and folders are the only data that can be copied. */
-export function isCopyable(data: unknown): data is FileData | FolderData {
-  return data instanceof FileData || data instanceof FolderData;
 }

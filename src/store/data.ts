@@ -1,5 +1,4 @@
 import { createHash, randomUUID } from 'node:crypto';
-import { WherryError } from '../errors.js';
 import type { Store, StoreTransaction } from './store.js';
 import type { DataRow, FileRow } from './tables.js';
 
@@ -133,13 +132,6 @@ export async function outputsOfChildren(db: Store, parentId: number): Promise<Ma
     linked.push({ label, type: linkType as DataLinkType, data: await dataOfRow(db, row) });
   }
   return found;
-}
-
-/** A piece of data by its uuid. Errors: `not-found`. */
-export async function findData(db: Store | StoreTransaction, uuid: string): Promise<StoredData> {
-  const row = await db.selectFrom('data').selectAll().where('uuid', '=', uuid).executeTakeFirst();
-  if (row === undefined) throw new WherryError('not-found', `there is no data ${uuid}`);
-  return dataOfRow(db, row);
 }
 
 async function dataOfRow(

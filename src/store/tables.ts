@@ -258,5 +258,3 @@ export type FileRow = Selectable<FileTable>;
 export type EventRow = Selectable<EventTable>;
 export type LeaseRow = Selectable<LeaseTable>;
 export type DataRow = Selectable<DataTable>;
-export type LinkRow = Selectable<LinkTable>;
-export type RecordRow = Selectable<RecordTable>;

@@ -16,10 +16,6 @@ export function programLane(owner: string): string {
   return `${programPrefix}${owner}`;
 }
 
-export function isProgramLane(lane: string): boolean {
-  return lane.startsWith(programPrefix);
-}
-
 /** Where the lanes of programs stand among all, in order. */
 export const programLanes = { from: programPrefix, below: 'program;' } as const;
 
