@@ -176,7 +176,7 @@ export class WorkflowContext<Codes extends ExitCodeTemplates = ExitCodeTemplates
 
   /**
    * Does something for each of many, so many at once, and gives the results in the order of the items. The first
-   * failure ends it; what has begun goes on.
+   * failure ends it; what has begun goes on, and nothing more is begun.
    */
   async parallel<Item, Result>(
     items: readonly Item[],
@@ -189,7 +189,12 @@ export class WorkflowContext<Codes extends ExitCodeTemplates = ExitCodeTemplates
     let next = 0;
     const take = async () => {
       for (let index = next++; index < items.length; index = next++) {
-        results[index] = await work(items[index] as Item, index);
+        try {
+          results[index] = await work(items[index] as Item, index);
+        } catch (error) {
+          next = items.length;
+          throw error;
+        }
       }
     };
     await Promise.all(Array.from({ length: Math.min(atOnce, items.length) }, take));
