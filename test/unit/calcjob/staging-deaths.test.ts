@@ -11,6 +11,7 @@ import { WherryError } from '../../../src/errors.js';
 import type { ExecOptions } from '../../../src/plugin/transport.js';
 import type { Transition } from '../../../src/process/transition.js';
 import type { ProcessRow } from '../../../src/store/tables.js';
+import { until } from '../../rigs/until.js';
 import { filesBelow, type VerbRig, verbRig } from './verb-rig.js';
 
 let rig: VerbRig;
@@ -104,4 +105,51 @@ describe('a script that dies before any of its commands', () => {
       expect(await filesBelow(remote_directory)).toEqual({ 'out/x': 'x', 'out/deep/y': 'y' });
     },
   );
+});
+
+describe('a script that was given up and goes on', () => {
+  /** Two scripts of one verb at once: the first waits before its first copy, the second before it ends. */
+  async function overtake(row: ProcessRow, verb: (context: CalcJobContext) => Promise<Transition>) {
+    const context = rig.context(row);
+    const held = (name: string, gate: string) => {
+      const exec = async (script: string, options: ExecOptions) => {
+        if (!script.includes('growth=')) return rig.connection.exec(script, options);
+        const file = path.join(rig.place, gate);
+        const wait = `: > ${file}.reached; until [ -e ${file} ]; do sleep 0.02; done`;
+        return rig.connection.exec(`${name}() { ${wait}; command ${name} "$@"; }\n${script}`, options);
+      };
+      return verb({ ...context, connection: { ...context.connection, exec } });
+    };
+    const reached = (gate: string) =>
+      until(async () => (await readdir(rig.place)).includes(`${gate}.reached`), { what: `the gate ${gate}` });
+    const first = held('cp', 'one').catch((error: unknown) => error);
+    await reached('one');
+    const second = held('mv', 'two');
+    await reached('two');
+    await rig.write('.', { one: '' });
+    const outcome = await first;
+    await rig.write('.', { two: '' });
+    await second;
+    return outcome;
+  }
+
+  it('stashes nothing, and takes nothing away from the one that came later', async () => {
+    const remote_directory = await rig.write('job', { 'out/x': 'x', 'out/deep/y': 'y' });
+    const to = path.join(rig.place, 'kept');
+    const columns = { state: 'waiting', stage: 'stash', remote_directory, checkpoint: writeState({ stash: 'wanted' }) };
+    const row = await rig.create({ stash: { to, files: ['out/x', 'out/deep'] } }, [], columns);
+    const outcome = (await overtake(row, stash)) as Transition;
+    expect(JSON.parse(outcome.changes?.checkpoint ?? '').data.stash).toHaveProperty('failure');
+    const root = path.relative(to, jobDirectory(to, row.uuid));
+    expect(await filesBelow(to)).toEqual({ [`${root}/out/x`]: 'x', [`${root}/out/deep/y`]: 'y' });
+  });
+
+  it('gathers nothing', async () => {
+    const old = await rig.write('old', { 'a.dat': 'a', 'out/x': 'x' });
+    const created = await rig.create({ remoteCopy: [{ from: `${old}/a.dat` }, { from: `${old}/out` }] });
+    const row = await rig.carryOut(created, await upload(rig.context(created)));
+    expect(await overtake(row, gather)).toMatchObject({ name: 'CommandError' });
+    const { '.wherry/upload': _, ...files } = await filesBelow(jobDirectory(path.join(rig.place, 'work'), row.uuid));
+    expect(files).toEqual({ 'a.dat': 'a', 'out/x': 'x', '.wherry/staged': '' });
+  });
 });
