@@ -349,8 +349,9 @@ export class LaneDriver implements WorkDriver {
   }
 
   async #carryOut(row: MovingRow, transition: Transition): Promise<ProcessRow> {
-    const { store, hooks, now } = this.#tools;
+    const { store, repository, hooks, now } = this.#tools;
     const after = await carryOut(store, row, transition, { now: now(), lease: this.lease });
+    if (after.ended_at !== null) await repository.forget(after.uuid);
     const change = { id: row.id, from: stateOf(row), to: stateOf(after), stage: after.stage };
     callHooks(hooks, change, (error) => process.emitWarning(`a hook of process ${row.id} failed: ${messageOf(error)}`));
     if (after.ended_at !== null) await this.#announce(after);

@@ -1,4 +1,4 @@
-import { writeFile } from 'node:fs/promises';
+import { readdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { AddOnComputer } from '../../../examples/add-on-computer.js';
@@ -77,7 +77,9 @@ describe('files that stay on the computer', () => {
     await using _ = await Runner.open({ home: rig.profile.location.home });
     const to = path.join(rig.directory, 'kept');
     const inputs = { x: 1, y: 2 };
-    const kept = await run(AddOnComputer, inputs, { job: { stash: { to, files: ['out.txt'] } } });
+    const job = { stash: { to, files: ['out.txt'] }, retrieveTemporary: ['in.txt'] };
+    const kept = await run(AddOnComputer, inputs, { job });
+    expect(await readdir(path.join(rig.profile.location.repositoryDirectory, 'passing'))).toEqual([]);
     expect(kept).toMatchObject({ sum: 3, stash: { value: { path: expect.stringContaining(to) } } });
     await expect(run(AddOnComputer, inputs, { job: { remoteCopy: [{ from: '/nowhere' }] } })).rejects.toThrow(
       /nowhere/,
