@@ -1,7 +1,7 @@
 import type { JobOptions } from '../calcjob/define-calcjob.js';
 import { messageOf, WherryError } from '../errors.js';
 import type { ExitCodeTemplates, ProcessDefinition } from '../process/definition.js';
-import type { InputsOf, OutputsOf } from '../process/inputs.js';
+import type { InputsOf, OutputDataOf, OutputsOf } from '../process/inputs.js';
 import { type Begin, type Execution, ExitSignal } from './execution.js';
 import { type CallRecord, fingerprintOf } from './record.js';
 import { ProcessFailed, type ProcessResult } from './result.js';
@@ -36,10 +36,10 @@ export interface ContextHost<Prepared> {
 }
 
 /** A process that has been submitted. Awaiting it gives its outputs; it fails with ProcessFailed when it ends otherwise. */
-export interface ProcessHandle<Outputs> extends PromiseLike<Outputs> {
+export interface ProcessHandle<Outputs, OutputData = unknown> extends PromiseLike<Outputs> {
   readonly uuid: string;
   /** How it ended, well or not. */
-  result(): Promise<ProcessResult<Outputs>>;
+  result(): Promise<ProcessResult<Outputs, OutputData>>;
 }
 
 /**
@@ -77,7 +77,7 @@ export class WorkflowContext<Codes extends ExitCodeTemplates = ExitCodeTemplates
     definition: Definition,
     inputs: InputsOf<Definition>,
     options: CallOptions = {},
-  ): ProcessHandle<OutputsOf<Definition>> {
+  ): ProcessHandle<OutputsOf<Definition>, OutputDataOf<Definition>> {
     const execution = this.#execution;
     const uuid = this.#host.uuid();
     const asked: CallRecord = {
@@ -87,12 +87,12 @@ export class WorkflowContext<Codes extends ExitCodeTemplates = ExitCodeTemplates
       child: uuid,
     };
     let made: CallRecord = asked;
-    const ended = new Promise<ProcessResult<OutputsOf<Definition>>>((resolve, reject) => {
+    const ended = new Promise<ProcessResult<OutputsOf<Definition>, OutputDataOf<Definition>>>((resolve, reject) => {
       made = execution.call(asked, {
         ready: () => this.#host.prepare({ type: 'process', uuid, definition, inputs, options }),
         answer: (answer) => {
           if (answer.type === 'failed') reject(errorOf(answer.error));
-          else resolve(execution.resultOf(childOf(made)) as ProcessResult<OutputsOf<Definition>>);
+          else resolve(execution.resultOf(childOf(made)) as never);
         },
       });
     });

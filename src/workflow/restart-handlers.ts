@@ -1,3 +1,4 @@
+import type { z } from 'zod';
 import type { JobOptions } from '../calcjob/define-calcjob.js';
 import { WherryError } from '../errors.js';
 import type { Data } from '../process/data.js';
@@ -8,15 +9,17 @@ import type { WorkflowContext } from './context.js';
 import type { ProcessResult } from './result.js';
 
 /** One try that has finished, well or not, as handlers see it. */
-export interface Attempt<Child extends ProcessDefinition, Codes extends ExitCodeTemplates> {
+export interface Attempt<Child extends ProcessDefinition, Codes extends ExitCodeTemplates, Own extends z.ZodObject> {
   /** Of the workflow: whatever else a handler does is done through it, as in every workflow. */
   readonly ctx: WorkflowContext<Codes>;
   /** How it ended. Of a failed try some outputs may be missing. */
-  readonly result: ProcessResult<Partial<OutputsOf<Child>>> & { readonly data: Partial<OutputDataOf<Child>> };
+  readonly result: ProcessResult<Partial<OutputsOf<Child>>, Partial<OutputDataOf<Child>>>;
   /** What it was given, with what handlers before this one have changed for the next try. */
   readonly inputs: SeenInputsOf<Child>;
   /** What was said of its job, likewise; empty when nothing was. */
   readonly job: JobOptions;
+  /** The inputs that the workflow takes for its handlers. */
+  readonly own: z.output<Own>;
   /** From 1. */
   readonly iteration: number;
 }
@@ -41,7 +44,11 @@ type Change<Given> = unknown extends Given
     : Given;
 
 /** What to do about one kind of end. */
-export interface RestartHandler<Child extends ProcessDefinition, Codes extends ExitCodeTemplates> {
+export interface RestartHandler<
+  Child extends ProcessDefinition,
+  Codes extends ExitCodeTemplates,
+  Own extends z.ZodObject,
+> {
   /** Larger is asked first; the same in the order in which they are written. Default: 0. */
   readonly priority?: number;
   /** Only after these, by label or status; 0 is success. Default: after every failure, and after no success. */
@@ -52,7 +59,7 @@ export interface RestartHandler<Child extends ProcessDefinition, Codes extends E
    * Gives what to try next, or nothing where it has no answer. `ctx.exit` ends the workflow.
    */
   handle(
-    attempt: Attempt<Child, Codes>,
+    attempt: Attempt<Child, Codes, Own>,
     // biome-ignore lint/suspicious/noConfusingVoidType: a handler that only looks returns nothing
   ): NextTry<Child> | undefined | void | Promise<NextTry<Child> | undefined | void>;
 }
@@ -61,7 +68,7 @@ export interface RestartHandler<Child extends ProcessDefinition, Codes extends E
 type LabelOf<Child> = Child extends ProcessDefinition<any, any, infer Codes> ? keyof Codes & string : never;
 
 /** What is known of handlers when they are asked. */
-export type Handlers = Readonly<Record<string, RestartHandler<ProcessDefinition, ExitCodeTemplates>>>;
+export type Handlers = Readonly<Record<string, RestartHandler<ProcessDefinition, ExitCodeTemplates, z.ZodObject>>>;
 
 /** What the inputs of a workflow say of one of its handlers. */
 export interface HandlerOverride {

@@ -50,22 +50,29 @@ type JobShape<Child> = Child extends { readonly kind: 'calcjob' }
   ? { readonly job: z.ZodOptional<z.ZodType<JobOptions, JobOptions>> }
   : unknown;
 
-/** What the child takes, and what is said of the tries. */
-type RestartInputs<Child extends ProcessDefinition, Names extends string> = z.ZodObject<
-  Child['inputs']['shape'] & JobShape<Child> & { readonly restart: ZodNamespace<SettingsShape<Names>> }
+/** What the child takes, what handlers take, and what is said of the tries. */
+type RestartInputs<Child extends ProcessDefinition, Names extends string, Own extends z.ZodObject> = z.ZodObject<
+  Child['inputs']['shape'] & Own['shape'] & JobShape<Child> & { readonly restart: ZodNamespace<SettingsShape<Names>> }
 >;
 
 /** A workflow that tries again, as its author writes it. */
-export interface RestartSpec<Child extends ProcessDefinition, Codes extends ExitCodeTemplates, Names extends string> {
+export interface RestartSpec<
+  Child extends ProcessDefinition,
+  Names extends string,
+  Codes extends ExitCodeTemplates,
+  Own extends z.ZodObject,
+> {
   readonly name: string;
   readonly version?: number;
   readonly description?: string;
   /** What is run until it has ended well: a calcjob, or anything else. */
   readonly of: Child;
+  /** What it takes beside the inputs of the process, for its handlers. */
+  readonly inputs?: Own;
   /** For handlers to exit with, beside those that all such workflows have (301, 302, 401, 402). */
   readonly exitCodes?: Codes;
   /** By names, under which the inputs of the workflow can change their order or leave them out. */
-  readonly handlers: { readonly [Name in Names]: RestartHandler<Child, Codes> };
+  readonly handlers: { readonly [Name in Names]: RestartHandler<Child, Codes, Own> };
 }
 
 /**
@@ -91,34 +98,46 @@ export function defineRestartWorkflow<
   Child extends ProcessDefinition,
   Names extends string,
   const Codes extends ExitCodeTemplates = Record<never, never>,
+  Own extends z.ZodObject = z.ZodObject<Record<never, never>>,
 >(
-  spec: RestartSpec<Child, Codes, Names>,
-): WorkflowDefinition<RestartInputs<Child, Names>, Child['outputs'], Codes & typeof restartExitCodes> {
+  spec: RestartSpec<Child, Names, Codes, Own>,
+): WorkflowDefinition<RestartInputs<Child, Names, Own>, Child['outputs'], Codes & typeof restartExitCodes> {
   const { name, version = 1, description, of } = spec;
   const handlers = spec.handlers as unknown as Handlers;
-  const taken = ['restart', ...(of.kind === 'calcjob' ? ['job'] : [])].filter((port) => port in of.inputs.shape);
-  const flaws = [
-    ...taken.map((port) => `${of.name} takes an input ${port} itself, which is one of every workflow that tries again`),
-    ...flawsOfHandlers(of, handlers),
-  ];
+  const own: z.ZodObject = spec.inputs ?? z.object({});
+  const settings = {
+    ...(of.kind === 'calcjob' ? { job: jobOptionsSchema.optional().describe('what is said of its job') } : {}),
+    restart: settingsSchema(Object.keys(handlers)),
+  };
+  const flaws = [...flawsOfNames(of, own, settings), ...flawsOfHandlers(of, handlers)];
   if (flaws.length > 0) throw new WherryError('bad-definition', `${name}: ${flaws.join('; ')}`);
   const definition = {
     name,
     version,
     ...(description === undefined ? {} : { description }),
     kind: 'workflow' as const,
-    inputs: z.object({
-      ...exposeInputs(of),
-      ...(of.kind === 'calcjob' ? { job: jobOptionsSchema.optional().describe('what is said of its job') } : {}),
-      restart: settingsSchema(Object.keys(handlers)),
-    }),
+    inputs: z.object({ ...exposeInputs(of), ...own.shape, ...settings }),
     outputs: of.outputs,
     exitCodes: { ...spec.exitCodes, ...restartExitCodes },
     // Inputs that no handler changes stay the data that they are.
     takesData: true,
-    run: (ctx: WorkflowContext, data: GivenData) => tryUntilGood(ctx, of, handlers, data),
+    run: (ctx: WorkflowContext, data: GivenData) => tryUntilGood(ctx, { of, own, handlers }, data),
   };
   return register(definition) as never;
+}
+
+/** Names that stand for two inputs. */
+function flawsOfNames(of: ProcessDefinition, own: z.ZodObject, settings: object): string[] {
+  const flaws: string[] = [];
+  for (const name of Object.keys({ ...own.shape, ...settings })) {
+    const takers = [
+      ...(Object.hasOwn(of.inputs.shape, name) ? [of.name] : []),
+      ...(Object.hasOwn(own.shape, name) ? ['the inputs for handlers'] : []),
+      ...(Object.hasOwn(settings, name) ? ['every workflow that tries again'] : []),
+    ];
+    if (takers.length > 1) flaws.push(`the input ${name} is one of ${takers.join(' and of ')}`);
+  }
+  return flaws;
 }
 
 function settingsSchema(names: readonly string[]) {
@@ -142,16 +161,20 @@ interface GivenData {
   readonly restart: { readonly [Name in keyof Settings]: Data<Settings[Name]> };
 }
 
-async function tryUntilGood(
-  ctx: WorkflowContext,
-  of: ProcessDefinition,
-  handlers: Handlers,
-  given: GivenData,
-): Promise<unknown> {
+/** What is tried, and what is asked. */
+interface Trial {
+  readonly of: ProcessDefinition;
+  /** The inputs for handlers. */
+  readonly own: z.ZodObject;
+  readonly handlers: Handlers;
+}
+
+async function tryUntilGood(ctx: WorkflowContext, { of, own, handlers }: Trial, given: GivenData): Promise<unknown> {
   const { maxIterations, onUnhandled } = given.restart;
   const asked = inOrder(handlers, given.restart.handlers.value);
   const ports = portsOf(of.inputs);
   let inputs = exposedInputs(of, given) as Readonly<Record<string, unknown>>;
+  const forHandlers = seen(portsOf(own), exposedInputs({ inputs: own }, given) as Readonly<Record<string, unknown>>);
   let job: JobOptions | undefined = of.kind === 'calcjob' ? given.job?.value : undefined;
   let hadNoAnswer = false;
   for (let iteration = 1; ; iteration++) {
@@ -162,7 +185,7 @@ async function tryUntilGood(
     const answers: string[] = [];
     for (const { name, handler } of asked) {
       if (!concerns(handler, result)) continue;
-      const attempt = { ctx, result, inputs: seen(ports, inputs), job: job ?? {}, iteration };
+      const attempt = { ctx, result, inputs: seen(ports, inputs), job: job ?? {}, own: forHandlers, iteration };
       const answer = answerOf(name, await handler.handle(attempt as never));
       if (answer === undefined) continue;
       answers.push(name);

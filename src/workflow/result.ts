@@ -3,7 +3,7 @@ import type { ExitCode } from '../process/exit-codes.js';
 import type { TerminalState } from '../process/states.js';
 
 /** How a process ended. */
-export interface ProcessResult<Outputs = Readonly<Record<string, unknown>>> {
+export interface ProcessResult<Outputs = Readonly<Record<string, unknown>>, OutputData = unknown> {
   readonly id: number;
   readonly uuid: string;
   /** Of its definition. */
@@ -18,7 +18,7 @@ export interface ProcessResult<Outputs = Readonly<Record<string, unknown>>> {
   /** Plain values, frozen. What a process that is not `ok` has given before it ended is here too. */
   readonly outputs: Outputs;
   /** The same names, with the stored data: pass these on, and it is known where they came from. */
-  readonly data: Readonly<Record<string, unknown>>;
+  readonly data: Readonly<Record<string, unknown>> & OutputData;
 }
 
 /** A process that was waited for did not end well; `result` tells how it ended. Code `process-failed`. */

@@ -2,7 +2,15 @@ import { afterEach, beforeEach, describe, expect, expectTypeOf, it } from 'vites
 import { Runner, run } from '../../../src/engine/control/runner.js';
 import { play, requestKill } from '../../../src/engine/intents.js';
 import { InputError } from '../../../src/errors.js';
-import { type Data, defineRestartWorkflow, defineWorkflow, namespace, ProcessFailed, z } from '../../../src/index.js';
+import {
+  type Data,
+  defineRestartWorkflow,
+  defineWorkflow,
+  namespace,
+  ProcessFailed,
+  type WorkflowContext,
+  z,
+} from '../../../src/index.js';
 import type { ProcessRow } from '../../../src/store/tables.js';
 import { startProfile, type TestProfile } from '../../rigs/profile.js';
 import { until } from '../../rigs/until.js';
@@ -270,10 +278,37 @@ describe('what is said of the handlers', () => {
     expectTypeOf<Exclude<Restart['handlers'], Data | undefined>>().toHaveProperty('higher');
     // @ts-expect-error there is no such handler
     expectTypeOf<Exclude<Restart['handlers'], Data | undefined>>().toHaveProperty('nobody');
+    const dataOf = async (ctx: WorkflowContext) => (await ctx.submit(Patient, { height: 1 }).result()).data;
+    expectTypeOf<Awaited<ReturnType<typeof dataOf>>['height']>().toEqualTypeOf<Data<number>>();
     expectTypeOf<Awaited<ReturnType<typeof run<typeof Patient>>>>().toEqualTypeOf<{
       height: number;
       note?: string | undefined;
     }>();
+  });
+});
+
+describe('inputs for handlers', () => {
+  const Ambitious = defineRestartWorkflow({
+    name: 'restart.ambitious',
+    of: Climb,
+    inputs: z.object({ goal: z.number(), by: namespace({ each: z.number().default(1) }) }),
+    handlers: {
+      goal: {
+        exitCodes: [0],
+        handle({ own, inputs }) {
+          expectTypeOf(own).toExtend<{ goal: number; by: { each: number } }>();
+          return inputs.height < own.goal ? { inputs: { height: inputs.height + own.by.each } } : undefined;
+        },
+      },
+    },
+  });
+
+  it('stand beside those of the process, which does not see them', async () => {
+    expect(await run(Ambitious, { height: 20, goal: 25, by: { each: 3 } })).toEqual({ height: 26 });
+    const [first] = await Promise.all((await children()).map(inputsOf));
+    expect(Object.keys(first ?? {}).sort()).toEqual(['gear.rope', 'gear.shoes', 'height']);
+    // @ts-expect-error the goal is missing
+    await expect(run(Ambitious, { height: 20 })).rejects.toThrow('goal: is missing');
   });
 });
 
@@ -290,13 +325,14 @@ describe('a definition', () => {
   it('is refused where the process takes what the workflow takes itself', () => {
     const Taken = defineWorkflow({
       name: 'restart.taken',
-      inputs: z.object({ restart: z.number() }),
+      inputs: z.object({ restart: z.number(), bold: z.boolean() }),
       outputs: z.object({}),
       run: async () => ({}),
     });
-    expect(() => defineRestartWorkflow({ name: 'restart.of-taken', of: Taken, handlers: {} })).toThrow(
-      /takes an input restart itself/,
-    );
+    const inputs = z.object({ bold: z.boolean() });
+    const define = () => defineRestartWorkflow({ name: 'restart.of-taken', of: Taken, inputs, handlers: {} });
+    expect(define).toThrow('the input bold is one of restart.taken and of the inputs for handlers');
+    expect(define).toThrow('the input restart is one of restart.taken and of every workflow that tries again');
   });
 
   it('excepts the workflow when a handler gives no answer that can be understood', async () => {
