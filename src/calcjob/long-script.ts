@@ -8,6 +8,9 @@ import type { CalcJobContext } from './context.js';
 /** Milliseconds in which the files that a script makes must have grown. */
 const deadline = 600_000;
 
+/** Bytes of text that fit into a command; longer text is read by the shell. Linux takes 128 KiB. */
+const longestText = 65_536;
+
 /** Printed where there was progress, in lines of their own. */
 const sign = '.';
 
@@ -74,7 +77,10 @@ export async function runLongScript(
   const chunks: Buffer[] = [];
   using progress = new Progress({ timeout: deadline, signal });
   const exec: Exec = (text, options) => connection.exec(text, options);
-  const result = await progress.run(exec, script, {
+  const isLong = Buffer.byteLength(script) > longestText;
+  const result = await progress.run(exec, isLong ? 'exec sh -s' : script, {
+    // Whatever is lost on the way, a shell runs no part of a function.
+    ...(isLong ? { stdin: `wherry_main() {\n${script}\n}\nwherry_main\n` } : {}),
     onStdout: (chunk) => {
       progress.add(0);
       chunks.push(chunk);

@@ -100,6 +100,16 @@ describe('files that the computer has already', () => {
     expect(files).toEqual({ 'x/a.xml': '<a/>' });
   });
 
+  it('are named by more text than a command may have', async () => {
+    const name = 'long-name-'.repeat(24);
+    const files = Object.fromEntries(Array.from({ length: 150 }, (_, index) => [`${name}${index}`, `${index}`]));
+    const many = await rig.write('many', files);
+    const { files: found } = await uploaded(
+      copy(...Object.keys(files).map((each) => ({ from: `${many}/${each}`, to: `in/${each}` }))),
+    );
+    expect(Object.keys(found)).toHaveLength(150);
+  });
+
   it('are linked, and the folders above the link are made', async () => {
     const { directory } = await uploaded({
       remoteSymlink: [
