@@ -29,8 +29,8 @@ import { namedData, resultOf } from './results.js';
 import type { StoredChild, WorkflowKeeper } from './workflow-host.js';
 import { WorkflowRun } from './workflow-run.js';
 
-/** Most processes that are worked on before more are begun, most workflows in memory, and rows that are read at once. */
-const places = { working: 64, workflows: 500, rows: 128 } as const;
+/** Most processes that are worked on before more are begun, workflows that wait in memory, and rows that are read at once. */
+const places = { working: 64, resting: 32, rows: 128 } as const;
 /** Milliseconds between two looks at processes that are waited for in this program alone. */
 const lookInterval = 500;
 
@@ -68,7 +68,7 @@ export class LaneDriver implements WorkDriver {
     this.lane = lane;
     this.#definitions = definitions;
     this.#keeper = {
-      hasRoom: () => this.#working < places.working && this.#workflows.size < places.workflows && !this.#draining,
+      hasRoom: () => this.#working < places.working && !this.#draining,
       carryOut: (row, transition) => this.#carryOut(row, transition),
       begin: (children) => this.#beginAll(children),
     };
@@ -206,9 +206,9 @@ export class LaneDriver implements WorkDriver {
 
   /** Workflows that wait are rows: those in memory are only a little faster to wake. */
   #makeRoom(): void {
-    for (const [id, run] of this.#workflows) {
-      if (this.#workflows.size <= places.workflows) return;
-      if (!run.resting) continue;
+    const resting = [...this.#workflows].filter(([, run]) => run.resting);
+    // Whoever came first has waited longest, and may wait longest.
+    for (const [id, run] of resting.slice(0, -places.resting)) {
       this.#workflows.delete(id);
       run.stop(new WherryError('aborted', 'it waits'));
     }
