@@ -53,7 +53,7 @@ export async function prepareCalcJob(
     label: name,
     data: 'uuid' in data ? data : passing(data, locate),
   }));
-  const folder = new InputFolder(repository);
+  const folder = new InputFolder();
   const prepared = await (async () => {
     try {
       const { values } = assembleInputs(definition, seen);
@@ -76,8 +76,10 @@ export async function prepareCalcJob(
     jobSchema,
     origin,
   );
-  const ready: PreparedJob = await prepareJob({ store }, { job, files: folder.files, origin, uuid });
-  const files = await storeFiles(repository, ready.files, { uuid, exclude: job.exclude });
+  const kept = { uuid, exclude: job.exclude };
+  const written = await folder.store(repository, kept);
+  const ready: PreparedJob = await prepareJob({ store }, { job, files: written, origin, uuid });
+  const files = await storeFiles(repository, ready.files, kept);
   return { definition, inputs, job: ready, uuid, files };
 }
 

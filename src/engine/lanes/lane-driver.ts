@@ -29,8 +29,8 @@ import { namedData, resultOf } from './results.js';
 import type { StoredChild, WorkflowKeeper } from './workflow-host.js';
 import { WorkflowRun } from './workflow-run.js';
 
-/** Most processes that are worked on before more are begun, workflows that wait in memory, and rows that are read at once. */
-const places = { working: 64, resting: 32, rows: 128 } as const;
+/** Most processes that are worked on before more are begun, and rows that are read at once. */
+const places = { working: 64, rows: 128 } as const;
 /** Milliseconds between two looks at processes that are waited for in this program alone. */
 const lookInterval = 500;
 
@@ -62,7 +62,11 @@ export class LaneDriver implements WorkDriver {
   #draining = false;
   readonly #keeper: WorkflowKeeper;
 
-  constructor(tools: DriverTools, lease: Lease, lane: string, definitions: DefinitionSource) {
+  readonly #resting: number;
+
+  /** @param resting how many workflows that wait are kept in memory: they are only a little faster to wake */
+  constructor(tools: DriverTools, lease: Lease, lane: string, definitions: DefinitionSource, resting: number) {
+    this.#resting = resting;
     this.#tools = tools;
     this.lease = lease;
     this.lane = lane;
@@ -204,11 +208,11 @@ export class LaneDriver implements WorkDriver {
     }
   }
 
-  /** Workflows that wait are rows: those in memory are only a little faster to wake. */
+  /** Workflows that wait are rows: most of them need not be in memory. */
   #makeRoom(): void {
     const resting = [...this.#workflows].filter(([, run]) => run.resting);
     // Whoever came first has waited longest, and may wait longest.
-    for (const [id, run] of resting.slice(0, -places.resting)) {
+    for (const [id, run] of resting.slice(0, -this.#resting)) {
       this.#workflows.delete(id);
       run.stop(new WherryError('aborted', 'it waits'));
     }

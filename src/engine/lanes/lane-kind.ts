@@ -7,6 +7,9 @@ import { LaneDriver } from './lane-driver.js';
 import { lanesWithWork } from './lane-work.js';
 import { takeUpOrphans } from './orphans.js';
 
+/** Workflows that wait and are kept in memory: about 50 KB each. */
+const mostResting = 1_000;
+
 /** Milliseconds between two looks for what programs have left that are gone. */
 const orphanInterval = 5_000;
 
@@ -53,7 +56,9 @@ export class LaneWork implements WorkKind {
 
   async driverFor(lease: Lease): Promise<LaneDriver | undefined> {
     const lane = this.#lanes.get(lease.name);
-    return lane === undefined ? undefined : new LaneDriver(this.#tools, lease, lane, this.#definitions);
+    return lane === undefined
+      ? undefined
+      : new LaneDriver(this.#tools, lease, lane, this.#definitions, Math.floor(mostResting / this.#lanes.size));
   }
 
   async failed(_name: string, error: unknown): Promise<void> {

@@ -36,7 +36,7 @@ describe('addAndMultiply', () => {
 });
 
 describe('NestedWorkflow', () => {
-  it.each([0, 1, 50, 200])('of %i levels', async (n) => {
+  it.each([0, 1, 50, 200])('of %i levels', { timeout: 60_000 }, async (n) => {
     expect(await run(NestedWorkflow, { n })).toEqual({ depth: n });
   });
 });
