@@ -3,7 +3,7 @@ import { Distance } from './roots.js';
 
 for (const point of [
   { x: 3, y: 4 },
-  { x: 5, y: 12 },
+  { x: 8, y: 15 },
 ]) {
   const { id } = await submit(Distance, point);
   console.log(`process ${id}`);

@@ -343,4 +343,14 @@ describe('a definition', () => {
     });
     await expect(run(Confused, { height: 1 })).rejects.toThrow('the handler confused gave input');
   });
+
+  it('excepts the workflow when a handler gives inputs that the process refuses', async () => {
+    const Wrong = defineRestartWorkflow({
+      name: 'restart.wrong',
+      of: Climb,
+      handlers: { wrong: { handle: () => ({ inputs: { gear: { rope: 'long' as never } } }) } },
+    });
+    await expect(run(Wrong, { height: 1 })).rejects.toThrow(/gear\.rope: must be a number/);
+    expect(await children()).toHaveLength(1);
+  });
 });
