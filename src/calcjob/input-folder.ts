@@ -1,20 +1,39 @@
 import { InputError } from '../errors.js';
 import { FileData, type FolderData } from '../process/data.js';
 import type { Repository } from '../store/repository.js';
-import type { StoredInput } from './create.js';
+import { excluder, type StoredInput } from './create.js';
+
+/** A file that stands nowhere yet. */
+interface WrittenInput {
+  readonly path: string;
+  readonly mode: number;
+  readonly content: Uint8Array;
+}
 
 /** The input files of a calcjob, as its definition writes them. */
 export class InputFolder {
-  readonly #repository: Repository;
-  readonly #files = new Map<string, StoredInput>();
+  readonly #files = new Map<string, StoredInput | WrittenInput>();
 
-  constructor(repository: Repository) {
-    this.#repository = repository;
-  }
-
-  /** All that has been put into it. */
-  get files(): readonly StoredInput[] {
-    return [...this.#files.values()];
+  /**
+   * Puts what was written into the repository; what is excluded is kept aside, until the process has ended.
+   * @returns all that has been put into it
+   */
+  async store(
+    repository: Repository,
+    { uuid, exclude = [] }: { readonly uuid: string; readonly exclude?: readonly string[] | undefined },
+  ): Promise<StoredInput[]> {
+    const isExcluded = excluder(exclude);
+    const stored: StoredInput[] = [];
+    for (const file of this.#files.values()) {
+      if ('sha256' in file) {
+        stored.push(file);
+        continue;
+      }
+      const { content, ...named } = file;
+      const place = isExcluded(file.path) ? repository.passing(uuid) : repository;
+      stored.push({ ...(await place.put(content)), ...named });
+    }
+    return stored;
   }
 
   /**
@@ -27,8 +46,8 @@ export class InputFolder {
     content: string | Uint8Array,
     { executable = false }: { readonly executable?: boolean } = {},
   ): Promise<void> {
-    const bytes = typeof content === 'string' ? Buffer.from(content) : content;
-    this.#add({ ...(await this.#repository.put(bytes)), path, mode: executable ? 0o755 : 0o644 });
+    // A copy: who wrote it may go on with its own.
+    this.#add({ content: Buffer.from(content), path, mode: executable ? 0o755 : 0o644 });
   }
 
   /** Puts stored data into it: a file under this name, the files of a folder below it (`.`: at the top). */
@@ -41,7 +60,7 @@ export class InputFolder {
     for (const file of data.files) this.#add({ ...file, path: `${below}${file.path}` });
   }
 
-  #add(file: StoredInput): void {
+  #add(file: StoredInput | WrittenInput): void {
     const parts = file.path.split('/');
     if (parts[0] === '.wherry' || parts.some((part) => part === '' || part === '.' || part === '..')) {
       throw new InputError(`the input file ${JSON.stringify(file.path)} is not inside the job's directory`);

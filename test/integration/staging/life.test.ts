@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { readdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -79,14 +80,18 @@ describe('files that stay on the computer', () => {
     const inputs = { x: 1, y: 2 };
     const job = { stash: { to, files: ['out.txt'] }, retrieveTemporary: ['in.txt'] };
     const kept = await run(AddOnComputer, inputs, { job });
+    const secret = { x: 40_404, y: 1 };
+    expect(await run(AddOnComputer, secret, { job: { exclude: ['in.txt'] } })).toMatchObject({ sum: 40_405 });
+    const text = createHash('sha256').update('40404 1\n').digest('hex');
+    await expect(rig.profile.repository.locate(text)).rejects.toMatchObject({ code: 'not-found' });
     expect(await readdir(path.join(rig.profile.location.repositoryDirectory, 'passing'))).toEqual([]);
     expect(kept).toMatchObject({ sum: 3, stash: { value: { path: expect.stringContaining(to) } } });
     await expect(run(AddOnComputer, inputs, { job: { remoteCopy: [{ from: '/nowhere' }] } })).rejects.toThrow(
       /nowhere/,
     );
-    const rows = await rig.profile.store.selectFrom('processes').selectAll().orderBy('id', 'desc').limit(2).execute();
-    expect(rows.map(({ exit_status }) => exit_status)).toEqual([12, 0]);
-    const { outputs } = await getProcess(rig.profile, rows[1]?.id ?? 0);
+    const rows = await rig.profile.store.selectFrom('processes').selectAll().orderBy('id', 'desc').limit(3).execute();
+    expect(rows.map(({ exit_status }) => exit_status)).toEqual([12, 0, 0]);
+    const { outputs } = await getProcess(rig.profile, rows[2]?.id ?? 0);
     expect(outputs).toMatchObject({ stash: { path: expect.stringContaining(to) } });
   });
 });
