@@ -76,6 +76,9 @@ function wordsOf(error: unknown): string {
   return error.hint === undefined ? error.message : `${error.message} (${error.hint})`;
 }
 
+// Code of a user may forget a promise that fails: that must not end everything else that runs here.
+process.on('unhandledRejection', noteProblem);
+
 if (process.send === undefined) throw new Error('a worker is started by its supervisor: run `wherry daemon start`');
 process.on('message', (message: ToWorker) => {
   switch (message.type) {

@@ -93,14 +93,15 @@ export function fingerprintOf(given: unknown): string {
 }
 
 /** Deeper than anything that may be stored: what is refused later must not hang here. */
-const deepest = 200;
+const deepest = 1_000;
 
 function named(value: unknown, depth: number): unknown {
   if (value instanceof Data) return { $data: value.uuid };
   if (value instanceof LocalFile) return { $file: value.path };
   if (typeof value === 'bigint' || typeof value === 'function' || typeof value === 'symbol') return String(value);
   if (typeof value === 'number' && !Number.isFinite(value)) return String(value);
-  if (typeof value !== 'object' || value === null || depth > deepest) return value;
+  if (typeof value !== 'object' || value === null) return value;
+  if (depth > deepest) return { $deeper: true };
   if (Array.isArray(value)) return value.map((part) => named(part, depth + 1));
   return Object.fromEntries(Object.entries(value).map(([key, part]) => [key, named(part, depth + 1)]));
 }

@@ -15,7 +15,7 @@ import type { Store } from '../../src/store/store.js';
 import type { ProcessRow } from '../../src/store/tables.js';
 import { startProfile, type TestProfile } from '../rigs/profile.js';
 
-const runs = Math.max(12, Math.min(400, Number(process.env.WHERRY_SEEDS ?? 0) / 20));
+const runs = Math.max(6, Math.min(400, Number(process.env.WHERRY_SEEDS ?? 0) / 20));
 
 const twice = calcfunction('interleaved.twice', async (x: number) => x * 2);
 

@@ -19,12 +19,12 @@ export class DefinitionSource {
    */
   async of({ name, module }: Pick<ProcessRow, 'name' | 'module'>): Promise<ProcessDefinition> {
     const known = findDefinition(name);
-    if (known !== undefined) return known;
-    const modules = await this.#loaded();
-    const loaded = findDefinition(name);
-    if (loaded !== undefined) return loaded;
-    const failure = module === null ? undefined : modules.failureOf(module);
+    // A module that has failed may have defined some of its processes before.
+    const modules = known === undefined ? await this.#loaded() : await this.#modules;
+    const failure = module === null ? undefined : modules?.failureOf(module);
     if (failure !== undefined) throw failure;
+    const found = known ?? findDefinition(name);
+    if (found !== undefined) return found;
     throw new WherryError('bad-definition', `no definition has the name ${name}`, {
       hint: 'list the module that has it under `modules` in profile.yaml',
     });
