@@ -40,6 +40,8 @@ export interface ProcessHandle<Outputs, OutputData = unknown> extends PromiseLik
   readonly uuid: string;
   /** How it ended, well or not. */
   result(): Promise<ProcessResult<Outputs, OutputData>>;
+  /** Its outputs as stored data: passed on, they keep where they came from. Fails with ProcessFailed like the outputs. */
+  data(): Promise<ProcessResult<Outputs, OutputData>['data']>;
 }
 
 /**
@@ -96,15 +98,17 @@ export class WorkflowContext<Codes extends ExitCodeTemplates = ExitCodeTemplates
         },
       });
     });
-    const outputs = ended.then((result) => {
-      if (result.ok) return result.outputs;
+    const successful = ended.then((result) => {
+      if (result.ok) return result;
       throw new ProcessFailed(result as ProcessResult);
     });
+    const outputs = successful.then((result) => result.outputs);
     // A handle that nobody awaits is no error of this program.
-    for (const promise of [ended, outputs]) promise.catch(() => undefined);
+    for (const promise of [ended, successful, outputs]) promise.catch(() => undefined);
     return {
       uuid: made.type === 'process' ? (made.child ?? uuid) : uuid,
       result: () => ended,
+      data: async () => (await successful).data,
       // biome-ignore lint/suspicious/noThenProperty: awaiting a handle is what it is for
       then: (onOutputs, onError) => outputs.then(onOutputs, onError),
     };

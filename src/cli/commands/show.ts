@@ -69,12 +69,11 @@ function describe(one: ProcessDetails): string[] {
       Object.entries(one.options.resources ?? {}).map(([name, value]) => `${name}: ${value}`),
     ),
     ...section('inputs', [
+      ...one.data.inputs.map(dataLine),
       ...one.inputs.files.map(({ path, size }) => `${printable(path)} (${size} bytes)`),
       ...one.inputs.excluded.map(({ path, size }) => `${printable(path)} (${size} bytes, not kept)`),
     ]),
-    ...section('inputs', one.data.inputs.map(dataLine)),
-    ...section('outputs', outputLines(one)),
-    ...section('outputs', one.data.outputs.map(dataLine)),
+    ...section('outputs', [...one.data.outputs.map(dataLine), ...outputLines(one)]),
     ...section('calls', childLines(one)),
     ...section(
       'attempts',

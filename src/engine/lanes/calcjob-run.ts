@@ -149,12 +149,12 @@ export async function parseCalcJob(
   const taken = new Set(ended.leaves.map(({ label }) => label));
   const own: Leaf[] = [{ label: 'retrieved', data: brought }];
   if (row.remote_directory !== null) {
-    const content = { computer: row.computer_id, path: row.remote_directory };
+    const content = { computer: job.computer, path: row.remote_directory };
     own.push({ label: 'remoteFolder', data: { type: 'remote-folder', content } });
   }
   const { stash } = state;
   if (typeof stash === 'object' && 'path' in stash) {
-    const content = { computer: row.computer_id, path: stash.path };
+    const content = { computer: job.computer, path: stash.path };
     own.push({ label: 'stash', data: { type: 'remote-folder', content } });
   }
   const leaves = [...ended.leaves, ...own.filter(({ label }) => !taken.has(label))];

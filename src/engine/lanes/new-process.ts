@@ -44,12 +44,21 @@ export async function prepareProcess(
     definition.kind === 'calcjob'
       ? await prepareCalcJob(tools, definition as CalcJobDefinition, inputs, options)
       : undefined;
+  return { uuid, definition, inputs, options, calcJob, fingerprint: fingerprintOf(definition, inputs, calcJob) };
+}
+
+/** Null where an equal process may have given something else. */
+function fingerprintOf(
+  definition: ProcessDefinition,
+  inputs: readonly Leaf[],
+  calcJob: ReadyCalcJob | undefined,
+): string | null {
+  if (definition.kind === 'workflow') return null;
+  const { remoteCopy, remoteSymlink, unstash, remoteFolder } = calcJob?.job.job ?? {};
+  // What a job takes from the computer itself may have changed since.
+  if ([remoteCopy, remoteSymlink, unstash, remoteFolder].some((taken) => taken !== undefined)) return null;
   const hashes = inputs.map(({ label, data }) => ({ label, hash: 'uuid' in data ? data.hash : hashOf(data) }));
-  const fingerprint =
-    definition.kind === 'workflow'
-      ? null
-      : cacheKey(definition, hashes, calcJob === undefined ? null : jobKey(calcJob));
-  return { uuid, definition, inputs, options, calcJob, fingerprint };
+  return cacheKey(definition, hashes, calcJob === undefined ? null : jobKey(calcJob));
 }
 
 /**
