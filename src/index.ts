@@ -31,6 +31,7 @@ export type {
   TaskIntake,
 } from './broker/communicator.js';
 export { type EmbeddedOptions, openEmbedded } from './broker/embedded/index.js';
+export { ArithmeticAdd, Shell, Stash, Transfer, Unstash } from './calcjob/built-in.js';
 export {
   type CalcJobDefinition,
   CalcJobExit,

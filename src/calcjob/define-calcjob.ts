@@ -7,7 +7,7 @@ import type { GivenOutputsOf, SeenInputsOf } from '../process/inputs.js';
 import type { InputFolder } from './input-folder.js';
 
 /** What a definition says of its job: everything that a job file may say, except for what its caller decides. */
-export type PreparedCalcJob = Omit<JobInput, 'files' | 'parser' | 'label' | 'description' | 'computer'>;
+export type PreparedCalcJob = Omit<JobInput, 'files' | 'parser' | 'label' | 'description'>;
 
 /** What the caller of a calcjob says of its job: where it runs, with which resources, and what else a job file may say. */
 export type JobOptions = Partial<Omit<JobInput, 'files' | 'parser' | 'label' | 'description' | 'command'>>;

@@ -23,7 +23,7 @@ export class DefinitionSource {
     const modules = known === undefined ? await this.#loaded() : await this.#modules;
     const failure = module === null ? undefined : modules?.failureOf(module);
     if (failure !== undefined) throw failure;
-    const found = known ?? findDefinition(name);
+    const found = known ?? findDefinition(name) ?? (await builtInOf(name));
     if (found !== undefined) return found;
     throw new WherryError('bad-definition', `no definition has the name ${name}`, {
       hint: 'list the module that has it under `modules` in profile.yaml',
@@ -32,11 +32,21 @@ export class DefinitionSource {
 
   /** The module of the profile that defines a process; null when none does. */
   async moduleOf(name: string): Promise<string | null> {
-    return (await this.#loaded()).moduleOf(name) ?? null;
+    const module = (await this.#loaded()).moduleOf(name);
+    if (module !== undefined) return module;
+    return (await builtInOf(name)) === undefined ? null : builtInModule;
   }
 
   #loaded(): Promise<LoadedModules> {
     this.#modules ??= this.#load();
     return this.#modules;
   }
+}
+
+/** Where processes say that their definition is one of Wherry's own. */
+const builtInModule = 'wherry';
+
+async function builtInOf(name: string): Promise<ProcessDefinition | undefined> {
+  const { builtIn } = await import('../../calcjob/built-in.js');
+  return builtIn.get(name);
 }

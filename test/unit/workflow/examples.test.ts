@@ -22,9 +22,9 @@ describe('addAndMultiply', () => {
     expect([sum.value, product.value]).toEqual([3, 9]);
     const rows = await test.profile.store.selectFrom('processes').selectAll().orderBy('id').execute();
     expect(rows.map(({ name, kind, state, parent_id }) => [name, kind, state, parent_id])).toEqual([
-      ['arithmetic.add-and-multiply', 'workflow', 'finished', null],
-      ['arithmetic.add', 'function', 'finished', 1],
-      ['arithmetic.multiply', 'function', 'finished', 1],
+      ['example.add-and-multiply', 'workflow', 'finished', null],
+      ['example.add', 'function', 'finished', 1],
+      ['example.multiply', 'function', 'finished', 1],
     ]);
     const links = await test.profile.store.selectFrom('links').selectAll().where('data_id', '=', sum.id).execute();
     expect(links.map(({ process_id, type, label }) => [process_id, type, label]).sort()).toEqual([
