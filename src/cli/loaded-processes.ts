@@ -7,6 +7,8 @@ import { paintTalk, printableLines, say } from './terminal.js';
  * @returns by which module a process is defined
  */
 export async function loadProcesses({ settings, location }: Profile): Promise<(name: string) => string | undefined> {
+  // Wherry's own come first, so that they are not taken for those of a module that imports them.
+  await import('../calcjob/built-in.js');
   const modules = await loadModules(settings.modules ?? [], location.directory);
   for (const { error } of modules.failures) {
     say(paintTalk.yellow(printableLines(error.message)));
