@@ -1,9 +1,11 @@
 import { randomUUID } from 'node:crypto';
+import type { KyselyPlugin } from 'kysely';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { Engine } from '../../../src/engine/engine.js';
 import { forceKill } from '../../../src/engine/force-kill.js';
 import { sharedLaneOf } from '../../../src/engine/lanes/lane.js';
 import { prepareProcess, storeProcess } from '../../../src/engine/lanes/new-process.js';
+import { WherryError } from '../../../src/errors.js';
 import { calcfunction, defineWorkflow, pause, play, requestKill, z } from '../../../src/index.js';
 import type { ProcessDefinition } from '../../../src/process/definition.js';
 import type { ProcessRow } from '../../../src/store/tables.js';
@@ -45,9 +47,9 @@ let test: TestProfile;
 let stop: AbortController;
 let engine: Engine;
 let driving: Promise<void>;
-const begin = () => {
+const begin = (store = test.profile.store) => {
   stop = new AbortController();
-  engine = new Engine(test.profile, { lease: 5_000 });
+  engine = new Engine({ ...test.profile, store }, { lease: 5_000 });
   driving = engine.drive({ signal: stop.signal, until: () => false });
 };
 const end = async () => {
@@ -146,6 +148,33 @@ describe('a paused process', () => {
     open('b');
     await until(() => isEnded(row.id));
     expect(entered).toEqual(['a', 'other', 'b']);
+  });
+});
+
+describe('a workflow whose progress cannot be saved', () => {
+  it('begins nothing until it can be, and then does it once (D7)', async () => {
+    await end();
+    let refusals = 0;
+    const plugin: KyselyPlugin = {
+      transformQuery: ({ node }) => {
+        const isRecord = node.kind === 'InsertQueryNode' && node.into?.table.identifier.name === 'records';
+        if (isRecord && refusals < 3) {
+          refusals++;
+          throw new WherryError('store-failed', 'the disk is full', { transient: true });
+        }
+        return node;
+      },
+      transformResult: async ({ result }) => result,
+    };
+    begin(test.profile.store.withPlugin(plugin));
+    const row = await submit(Gates, { names: ['a'] });
+    await until(() => refusals === 3);
+    await until(() => gates.has('a'));
+    open('a');
+    await until(() => isEnded(row.id));
+    expect(entered).toEqual(['a']);
+    expect(await test.row(row.id)).toMatchObject({ state: 'finished', exit_status: 0 });
+    expect(await rows()).toHaveLength(2);
   });
 });
 
