@@ -25,6 +25,7 @@ const aboutSqlite = ['test/unit/store/store.test.ts', 'test/unit/store/sqlite-sp
  * those of a store that answers at once.
  */
 const onSqliteOnly = [
+  'engine/long-work',
   'process/compute',
   'process/spec/*',
   'store/repository',

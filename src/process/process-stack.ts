@@ -11,12 +11,12 @@ const stack = new AsyncLocalStorage<readonly ProcessReference[]>();
 
 /**
  * Runs `work` as part of a process: inside it, and in everything it awaits, that process is the current one.
- * @param callers who called it, from the outermost to the innermost: it need not be they who begin its work
+ * @param callers who called it, from the outermost to the innermost; default: those in whose work it is begun
  */
 export function runInProcess<T>(
   process: ProcessReference,
   work: () => T,
-  callers: readonly ProcessReference[] = [],
+  callers: readonly ProcessReference[] = processStack(),
 ): T {
   return stack.run([...callers, process], work);
 }

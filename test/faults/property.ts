@@ -3,7 +3,7 @@ import { planOf } from './plan.js';
 import { simulate } from './simulation.js';
 import { violations } from './violations.js';
 
-const count = Number(process.env.WHERRY_SEEDS ?? 80);
+const count = Number(process.env.WHERRY_SEEDS ?? 48);
 const first = Number(process.env.WHERRY_FIRST_SEED ?? 1);
 
 /**
