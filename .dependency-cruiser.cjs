@@ -10,7 +10,7 @@ const rooms = {
   // How mistakes in an input are told, and how local files are found, is the same for jobs and for processes.
   process: ['store/', 'broker/', 'config/(issues|nearest|validate|local-files)\\.ts$'],
   // The shapes of jobs, codes and computers are all that calcjobs know of the configuration.
-  calcjob: ['process/', 'store/', 'broker/', 'config/(job|computer|staging|code)\\.ts$'],
+  calcjob: ['process/', 'store/', 'broker/', 'config/(job|computer|staging|code|image-placeholder)\\.ts$'],
   workflow: ['calcjob/', 'process/', 'store/', 'broker/'],
   engine: ['calcjob/', 'workflow/', 'process/', 'store/', 'broker/', 'config/'],
   daemon: ['engine/', 'calcjob/', 'workflow/', 'process/', 'store/', 'broker/', 'config/'],

@@ -1,5 +1,7 @@
-import { type CodeConfig, imagePlaceholder } from '../config/code.js';
+import type { CodeConfig } from '../config/code.js';
 import type { ComputerConfig } from '../config/computer.js';
+// In a file of its own: lists are read without whatever checks codes.
+import { imagePlaceholder } from '../config/image-placeholder.js';
 import type { Job } from '../config/job.js';
 import { InputError, WherryError } from '../errors.js';
 import { quote, quoteWithVariables } from '../plugin/shell.js';

@@ -1,9 +1,7 @@
 import { z } from 'zod';
 import { label } from './computer.js';
+import { imagePlaceholder } from './image-placeholder.js';
 import { jobPath, text } from './job-text.js';
-
-/** What is put in place of the image's name in an engine's words. */
-export const imagePlaceholder = '{image}';
 
 /** The three kinds of codes: on a computer already, sent along with each job, inside a container's image. */
 export type CodeKind = 'installed' | 'portable' | 'containerized';
