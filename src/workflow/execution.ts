@@ -76,7 +76,6 @@ export class Execution<Prepared> {
   readonly #told: AnswerRecord[] = [];
   readonly #pending: Pending<Prepared>[] = [];
   #committed: number;
-  #telling = false;
   #committing = false;
   #end: FunctionEnd | undefined;
   #running = 0;
@@ -117,7 +116,9 @@ export class Execution<Prepared> {
 
   /** Does it wait for nothing but its children and the time? */
   get idle(): boolean {
-    return this.#live && this.#running === 0 && !this.#telling && !this.#committing && this.#pending.length === 0;
+    // Answers that nothing has followed from yet need not be stored.
+    const isStored = this.#pending.every(({ record }) => isAnswer(record));
+    return this.#live && this.#running === 0 && !this.#committing && this.#told.length === 0 && isStored;
   }
 
   /** Children that it waits for. */
@@ -319,11 +320,7 @@ export class Execution<Prepared> {
   #flush(): void {
     if (!this.#live || this.#committing || this.#stop.signal.aborted) return;
     this.#committing = true;
-    this.#tellAndCommit()
-      .catch((error: unknown) => this.#fail(error))
-      .finally(() => {
-        this.#committing = false;
-      });
+    this.#tellAndCommit().catch((error: unknown) => this.#fail(error));
   }
 
   async #tellAndCommit(): Promise<void> {
@@ -338,7 +335,11 @@ export class Execution<Prepared> {
       }
       const end = this.#end;
       const isWorthCommitting = end !== undefined || this.#pending.some(({ record }) => !isAnswer(record));
-      if (!isWorthCommitting) return;
+      if (!isWorthCommitting) {
+        // At once: what comes before the next turn would find it busy, and nobody would look again.
+        this.#committing = false;
+        return;
+      }
       await this.#commit(end);
       if (end !== undefined) return this.#settle();
     }
