@@ -12,7 +12,7 @@ const onSlurm = [
 ];
 
 /** Several hosts, some of them lost, and hundreds of jobs: these wait for leases. `npm run test:hosts`, not `npm test`. */
-const ofHosts = ['test/integration/hosts/**/*.test.ts'];
+const ofHosts = ['test/integration/hosts/**/*.test.ts', 'test/integration/daemon/load.test.ts'];
 
 /** Whatever asks the store is asked of PostgreSQL as well. */
 const onPostgres = ['store', 'process', 'engine'].map((room) => `test/unit/${room}/**/*.test.ts`);

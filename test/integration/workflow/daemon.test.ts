@@ -70,9 +70,11 @@ await Promise.all([run(Own, {}), run(NestedWorkflow, { n: 200 })]);
   expect((await run).signal).toBe('SIGKILL');
   await rig.wherry.succeed(['daemon', 'start', '--workers', '1']);
   await rig.wherry.run(['wait', '1', '2', '--timeout', '60s']);
-  const [own, nested] = await Promise.all(
+  const both = await Promise.all(
     [1, 2].map(async (id) => JSON.parse(await rig.wherry.succeed(['show', String(id), '--json'])) as ProcessDetails),
   );
+  // Begun at the same time, they have come in either order.
+  const [nested, own] = both.sort((one, other) => (one.name < other.name ? -1 : 1));
   expect(own).toMatchObject({ name: 'own.waits', state: 'excepted', exception: { code: 'program-ended' } });
   expect(nested).toMatchObject({ name: 'nested-workflow', state: 'finished', data: { outputs: [{ value: 200 }] } });
 });
