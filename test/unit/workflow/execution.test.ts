@@ -29,7 +29,7 @@ const result = (uuid: string) => ({ uuid }) as ProcessResult;
 describe('an execution', () => {
   it('hears of every end, at whatever moment it comes', async () => {
     for (let moment = 0; moment < 40; moment++) {
-      const { execution, child } = start();
+      const { execution, child, batches } = start();
       let isTold = false;
       const done = execution.run(async () => {
         const both = Promise.all([child('a'), child('b')]);
@@ -37,7 +37,7 @@ describe('an execution', () => {
         isTold = true;
         return both;
       });
-      await new Promise((resolve) => setTimeout(resolve, 2));
+      await expect.poll(() => batches.length, { interval: 1 }).toBe(1);
       execution.ended('first', result('first'));
       while (!isTold) await new Promise((resolve) => setImmediate(resolve));
       execution.ended('a', result('a'));
