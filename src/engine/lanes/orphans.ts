@@ -26,9 +26,12 @@ export async function takeUpOrphans(store: Store, now: number): Promise<void> {
       .limit(1_000)
       .execute();
     for (const row of rows) {
-      const shared = { lane: sharedLaneOf(row.uuid) };
-      if (row.module !== null) await amend(store, row.id, { ...shared, due_at: now }, { now });
-      else if (row.kind === 'calcjob' && row.stage !== 'parse') {
+      // It goes on there as before: what it waits for, such as a settle time, has its own moment.
+      const isOnComputer = row.kind === 'calcjob' && row.stage !== 'parse';
+      if (row.module !== null) {
+        const changes = { lane: sharedLaneOf(row.uuid), ...(isOnComputer ? {} : { due_at: now }) };
+        await amend(store, row.id, changes, { now });
+      } else if (isOnComputer) {
         if (row.kill_requested_at === null) await requestKill(store, row, ended, now);
       } else {
         await carryOut(
