@@ -77,7 +77,7 @@ export function cut(text: string, room: number): string {
   if (room <= 0) return '';
   let kept = '';
   let width = 0;
-  for (const { segment } of graphemes.segment(text)) {
+  for (const { segment } of graphemesOf(text)) {
     width += graphemeWidth(segment);
     if (width > room - 1) break;
     kept += segment;
@@ -85,13 +85,19 @@ export function cut(text: string, room: number): string {
   return `${kept}…`;
 }
 
-const graphemes = new Intl.Segmenter(undefined, { granularity: 'grapheme' });
+let segmenter: Intl.Segmenter | undefined;
+
+/** Made when it is first needed: it takes longer than all else that a listing does. */
+function graphemesOf(text: string): Iterable<Intl.SegmentData> {
+  segmenter ??= new Intl.Segmenter(undefined, { granularity: 'grapheme' });
+  return segmenter.segment(text);
+}
 
 /** Cells that a text takes on a terminal: wide characters and emoji take two, combining ones none. */
 export function displayWidth(text: string): number {
   if (/^[\x20-\x7e\u00a1-\u02ff]*$/.test(text)) return text.length;
   let width = 0;
-  for (const { segment } of graphemes.segment(text)) width += graphemeWidth(segment);
+  for (const { segment } of graphemesOf(text)) width += graphemeWidth(segment);
   return width;
 }
 
