@@ -4,17 +4,21 @@ import type { Repository } from '../store/repository.js';
 import type { Store } from '../store/store.js';
 import type { TransportQueue } from './transport-queue.js';
 
-/** What drivers share. */
-export interface DriverTools {
+/** What drivers of lanes share. */
+export interface LaneTools {
   readonly store: Store;
   readonly repository: Repository;
-  readonly queue: TransportQueue;
   readonly hooks: readonly LifecycleHooks[];
   readonly now: () => number;
   readonly random: () => number;
-  readonly nonce: () => string;
   /** Called whenever something ended and there may be more to do. */
   readonly wake: () => void;
   /** Called when the database failed in a way that passes: nothing new is begun until it answers. */
   readonly storeTrouble: (error: WherryError) => void;
+}
+
+/** What drivers of computers share. */
+export interface DriverTools extends LaneTools {
+  readonly queue: TransportQueue;
+  readonly nonce: () => string;
 }

@@ -26,7 +26,7 @@ import { hashOf, type NewData, type StoredFile } from '../../store/data.js';
 import type { StoreTransaction } from '../../store/store.js';
 import type { ProcessRow } from '../../store/tables.js';
 import type { CallOptions } from '../../workflow/context.js';
-import type { DriverTools } from '../driver-tools.js';
+import type { LaneTools } from '../driver-tools.js';
 import { prepareJob } from '../prepare-jobs.js';
 import { excepted } from './excepted.js';
 import { namedData } from './results.js';
@@ -42,7 +42,7 @@ export interface ReadyCalcJob extends StoredJob {
  * Errors: InputError; code of the user that fails is bad input as well, for nothing has been stored yet.
  */
 export async function prepareCalcJob(
-  { store, repository }: Pick<DriverTools, 'store' | 'repository'>,
+  { store, repository }: Pick<LaneTools, 'store' | 'repository'>,
   definition: CalcJobDefinition,
   inputs: readonly Leaf[],
   options: CallOptions & { readonly uuid: string },
@@ -109,7 +109,7 @@ export async function insertReadyCalcJob(
 
 /** Reads the outputs of a calcjob from what was brought back. Errors: those of `carryOut` and of the store. */
 export async function parseCalcJob(
-  tools: DriverTools,
+  tools: LaneTools,
   row: ProcessRow,
   definition: CalcJobDefinition,
   carryOut: (row: ProcessRow, transition: Transition) => Promise<ProcessRow>,
@@ -173,7 +173,7 @@ export async function parseCalcJob(
 }
 
 async function endOf(
-  { repository }: DriverTools,
+  { repository }: LaneTools,
   definition: CalcJobDefinition,
   gave: unknown,
   failure: ExitCode | null,
@@ -191,7 +191,7 @@ async function endOf(
   return { transition: { to: 'finished', exit }, leaves };
 }
 
-async function outputFiles({ store }: DriverTools, processId: number): Promise<StoredFile[]> {
+async function outputFiles({ store }: LaneTools, processId: number): Promise<StoredFile[]> {
   const files = await store
     .selectFrom('files')
     .select(['path', 'sha256', 'size', 'mode'])

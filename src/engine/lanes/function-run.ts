@@ -6,13 +6,13 @@ import type { Transition } from '../../process/transition.js';
 import type { ProcessRow } from '../../store/tables.js';
 import { type Caller, withCaller } from '../../workflow/caller.js';
 import { type FunctionDefinition, namedOutputs } from '../../workflow/functions.js';
-import type { DriverTools } from '../driver-tools.js';
+import type { LaneTools } from '../driver-tools.js';
 import { excepted } from './excepted.js';
 import { namedData } from './results.js';
 
 /** Runs a function from its stored inputs, and stores what it gives. Errors: those of `carryOut`. */
 export async function runFunction(
-  tools: DriverTools,
+  tools: LaneTools,
   row: ProcessRow,
   definition: FunctionDefinition,
   carryOut: (row: ProcessRow, transition: Transition) => Promise<ProcessRow>,

@@ -15,7 +15,7 @@ import type { WorkflowDefinition } from '../../workflow/define-workflow.js';
 import type { FunctionDefinition } from '../../workflow/functions.js';
 import type { ProcessResult } from '../../workflow/result.js';
 import { stopDriving } from '../computer-poll.js';
-import type { DriverTools } from '../driver-tools.js';
+import type { LaneTools } from '../driver-tools.js';
 import { requestKill } from '../intents.js';
 import type { WorkDriver } from '../work-driver.js';
 import { parseCalcJob } from './calcjob-run.js';
@@ -44,7 +44,7 @@ interface Waiter {
 export class LaneDriver implements WorkDriver {
   readonly lease: Lease;
   readonly lane: string;
-  readonly #tools: DriverTools;
+  readonly #tools: LaneTools;
   readonly #definitions: DefinitionSource;
   readonly #stop = new AbortController();
   readonly #workflows = new Map<number, WorkflowRun>();
@@ -65,7 +65,7 @@ export class LaneDriver implements WorkDriver {
   readonly #resting: number;
 
   /** @param resting how many workflows that wait are kept in memory: they are only a little faster to wake */
-  constructor(tools: DriverTools, lease: Lease, lane: string, definitions: DefinitionSource, resting: number) {
+  constructor(tools: LaneTools, lease: Lease, lane: string, definitions: DefinitionSource, resting: number) {
     this.#resting = resting;
     this.#tools = tools;
     this.lease = lease;

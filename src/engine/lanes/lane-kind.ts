@@ -1,5 +1,5 @@
 import type { Lease } from '../../store/leases.js';
-import type { DriverTools } from '../driver-tools.js';
+import type { LaneTools } from '../driver-tools.js';
 import type { WorkKind } from '../work-kind.js';
 import type { DefinitionSource } from './definition-source.js';
 import { laneLease } from './lane.js';
@@ -16,7 +16,7 @@ const orphanInterval = 5_000;
 /** The lanes that a program drives: those that all workers share, or one of its own. */
 export class LaneWork implements WorkKind {
   readonly keeps = true;
-  readonly #tools: DriverTools;
+  readonly #tools: LaneTools;
   readonly #lanes: ReadonlyMap<string, string>;
   readonly #definitions: DefinitionSource;
   #lookedForOrphans = Number.NEGATIVE_INFINITY;
@@ -25,7 +25,7 @@ export class LaneWork implements WorkKind {
 
   /** @param always lanes that are taken although nothing stands in them yet */
   constructor(
-    tools: DriverTools,
+    tools: LaneTools,
     lanes: readonly string[],
     definitions: DefinitionSource,
     options: { readonly always: boolean },

@@ -6,7 +6,7 @@ import { hashOf } from '../../store/data.js';
 import type { StoreTransaction } from '../../store/store.js';
 import type { ProcessRow } from '../../store/tables.js';
 import type { CallOptions } from '../../workflow/context.js';
-import type { DriverTools } from '../driver-tools.js';
+import type { LaneTools } from '../driver-tools.js';
 import { equalProcess, takeOver } from './cache.js';
 import { insertReadyCalcJob, prepareCalcJob, type ReadyCalcJob } from './calcjob-run.js';
 
@@ -33,7 +33,7 @@ export interface ProcessPlace {
 
 /** Checks everything that can be checked of a new process. Errors: InputError; nothing is stored then. */
 export async function prepareProcess(
-  tools: Pick<DriverTools, 'store' | 'repository'>,
+  tools: Pick<LaneTools, 'store' | 'repository'>,
   definition: ProcessDefinition,
   given: unknown,
   options: CallOptions & { readonly uuid: string },

@@ -10,9 +10,10 @@ import type { NewEvent } from '../../store/events.js';
 import type { StoreTransaction } from '../../store/store.js';
 import type { ProcessRow } from '../../store/tables.js';
 import type { CallRequest, ContextHost } from '../../workflow/context.js';
-import type { Batch, ExecutionHost, FunctionEnd } from '../../workflow/execution.js';
+import type { Batch, ExecutionHost } from '../../workflow/execution.js';
+import type { FunctionEnd } from '../../workflow/function-end.js';
 import type { WorkflowRecord } from '../../workflow/record.js';
-import type { DriverTools } from '../driver-tools.js';
+import type { LaneTools } from '../driver-tools.js';
 import { excepted } from './excepted.js';
 import { type ProcessPlace, prepareProcess, type ReadyProcess, storeProcess } from './new-process.js';
 
@@ -39,7 +40,7 @@ export interface WorkflowKeeper {
 
 /** Stores what one workflow does, and makes its children. */
 export class WorkflowHost implements ExecutionHost<PreparedCall>, ContextHost<PreparedCall> {
-  readonly #tools: DriverTools;
+  readonly #tools: LaneTools;
   readonly #definition: ProcessDefinition;
   readonly #keeper: WorkflowKeeper;
   /** As it was written last. */
@@ -49,7 +50,7 @@ export class WorkflowHost implements ExecutionHost<PreparedCall>, ContextHost<Pr
   /** Outputs that its function gave before its end, in this and in former lives. */
   emitted: ReadonlyMap<string, unknown> = new Map();
 
-  constructor(tools: DriverTools, row: ProcessRow, definition: ProcessDefinition, keeper: WorkflowKeeper) {
+  constructor(tools: LaneTools, row: ProcessRow, definition: ProcessDefinition, keeper: WorkflowKeeper) {
     this.#tools = tools;
     this.row = row;
     this.heard = row.wakes;

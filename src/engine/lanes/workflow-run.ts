@@ -10,7 +10,7 @@ import type { WorkflowDefinition } from '../../workflow/define-workflow.js';
 import { Execution } from '../../workflow/execution.js';
 import type { WorkflowRecord } from '../../workflow/record.js';
 import type { ProcessResult } from '../../workflow/result.js';
-import type { DriverTools } from '../driver-tools.js';
+import type { LaneTools } from '../driver-tools.js';
 import { namedData, resultsAmong, resultsOfChildren } from './results.js';
 import { lookAgainIfWoken, type PreparedCall, WorkflowHost, type WorkflowKeeper } from './workflow-host.js';
 
@@ -19,7 +19,7 @@ const restsAfter = 100;
 
 /** One workflow in memory: its function, as far as it has come. */
 export class WorkflowRun {
-  readonly #tools: DriverTools;
+  readonly #tools: LaneTools;
   readonly #keeper: WorkflowKeeper;
   readonly #host: WorkflowHost;
   readonly #execution: Execution<PreparedCall>;
@@ -34,7 +34,7 @@ export class WorkflowRun {
   readonly done: Promise<void>;
 
   private constructor(
-    tools: DriverTools,
+    tools: LaneTools,
     keeper: WorkflowKeeper,
     host: WorkflowHost,
     execution: Execution<PreparedCall>,
@@ -55,7 +55,7 @@ export class WorkflowRun {
 
   /** Begins a workflow, or goes on with it from its record. */
   static async create(
-    tools: DriverTools,
+    tools: LaneTools,
     keeper: WorkflowKeeper,
     begun: ProcessRow,
     definition: WorkflowDefinition,
