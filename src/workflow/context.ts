@@ -2,7 +2,8 @@ import type { JobOptions } from '../calcjob/define-calcjob.js';
 import { messageOf, WherryError } from '../errors.js';
 import type { ExitCodeTemplates, ProcessDefinition } from '../process/definition.js';
 import type { InputsOf, OutputDataOf, OutputsOf } from '../process/inputs.js';
-import { type Begin, type Execution, ExitSignal } from './execution.js';
+import type { Begin, Execution } from './execution.js';
+import { ExitSignal } from './function-end.js';
 import { type CallRecord, fingerprintOf } from './record.js';
 import { ProcessFailed, type ProcessResult } from './result.js';
 

@@ -1,21 +1,9 @@
-import { setTimeout as delay, setImmediate as nextTurn } from 'node:timers/promises';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { InputError, messageOf, WherryError } from '../errors.js';
-import {
-  type AnswerRecord,
-  type CallRecord,
-  describeCall,
-  isAnswer,
-  isSameCall,
-  type RecordedError,
-  type WorkflowRecord,
-} from './record.js';
+import { endOf, type FunctionEnd } from './function-end.js';
+import { type AnswerRecord, type CallRecord, isAnswer, type RecordedError, type WorkflowRecord } from './record.js';
+import { Replay } from './replay.js';
 import type { ProcessResult } from './result.js';
-
-/** How the function of a workflow ended. */
-export type FunctionEnd =
-  | { readonly kind: 'returned'; readonly value: unknown }
-  | { readonly kind: 'exited'; readonly label: string; readonly parameters: Readonly<Record<string, string | number>> }
-  | { readonly kind: 'threw'; readonly error: unknown };
 
 /** What is written down together: the next records, and what comes with them. `Prepared` is what the host made of calls. */
 export interface Batch<Prepared> {
@@ -50,15 +38,11 @@ export type Telling =
 /** A record that is not stored yet, with what has to be made ready before it can be. */
 interface Pending<Prepared> {
   record: WorkflowRecord;
-  readonly ready: Promise<Prepared | undefined> | undefined;
-  prepared?: Prepared;
+  ready: Promise<Prepared | undefined> | undefined;
 }
 
 /** Does what a call asks for, and tells its answer. */
 export type Begin = (tell: (answer: Telling) => void) => void;
-
-/** Milliseconds that a replayed function may take, outside of its context, before it makes the next recorded call. */
-const replayPatience = 10_000;
 
 /**
  * Runs the function of one workflow. What it asks its context for is recorded; started again with that record, the
@@ -66,12 +50,12 @@ const replayPatience = 10_000;
  */
 export class Execution<Prepared> {
   readonly #host: ExecutionHost<Prepared>;
-  readonly #records: WorkflowRecord[];
-  /** How many of the records were there at the beginning: those are replayed. */
+  /** What is stored of it, as long as that is replayed. */
+  #replay: Replay | undefined;
+  /** How many records were there at the beginning. */
   readonly #stored: number;
-  /** The next stored record that could be a call of the function. */
-  #next = 0;
-  #live = false;
+  /** How many records there are now. */
+  #length: number;
   readonly #open = new Map<number, OpenCall>();
   readonly #told: AnswerRecord[] = [];
   readonly #pending: Pending<Prepared>[] = [];
@@ -92,8 +76,9 @@ export class Execution<Prepared> {
     results: ReadonlyMap<string, ProcessResult>,
   ) {
     this.#host = host;
-    this.#records = [...records];
+    this.#replay = new Replay(records);
     this.#stored = records.length;
+    this.#length = records.length;
     this.#committed = records.length;
     for (const [position, record] of records.entries()) {
       if (record.type !== 'process' || record.child === null) continue;
@@ -112,6 +97,11 @@ export class Execution<Prepared> {
 
   get now(): number {
     return this.#host.now();
+  }
+
+  /** Has it come to where it was? */
+  get #live(): boolean {
+    return this.#replay === undefined;
   }
 
   /** Does it wait for nothing but its children and the time? */
@@ -140,7 +130,7 @@ export class Execution<Prepared> {
       this.#end = end;
       this.#flush();
     });
-    this.#replay().catch((error: unknown) => this.#fail(error));
+    this.#catchUp().catch((error: unknown) => this.#fail(error));
     return this.#settled;
   }
 
@@ -189,26 +179,26 @@ export class Execution<Prepared> {
     } = {},
   ): CallRecord {
     this.#stop.signal.throwIfAborted();
-    const position = this.#nextStoredCall();
     const { answer, begin, ready } = options;
-    if (position === undefined) {
-      const made = this.#records.push(record) - 1;
-      if (answer !== undefined) this.#expect(made, { record, answer, begin });
-      const preparing = ready === undefined ? undefined : this.#prepare(made, ready);
-      // Its failure is heard when the batch is committed; until then it is nobody's, and must not end the program.
-      preparing?.catch(() => undefined);
-      this.#pending.push({ record, ready: preparing });
-      if (this.#live) {
-        this.#begin(made);
-        this.#flush();
-      }
-      return record;
+    const stored = this.#replay?.take(record);
+    if (stored !== undefined) {
+      if (answer !== undefined) this.#expect(stored.position, { record: stored.record, answer, begin });
+      return stored.record;
     }
-    const stored = this.#records[position] as CallRecord;
-    if (!isSameCall(stored, record)) throw this.#changed(position, `makes ${describeCall(record)}`);
-    this.#next = position + 1;
-    if (answer !== undefined) this.#expect(position, { record: stored, answer, begin });
-    return stored;
+    const position = this.#length++;
+    if (answer !== undefined) this.#expect(position, { record, answer, begin });
+    const pending: Pending<Prepared> = { record, ready: undefined };
+    if (ready !== undefined) {
+      pending.ready = this.#prepare(position, pending, ready);
+      // Its failure is heard when the batch is committed; until then it is nobody's, and must not end the program.
+      pending.ready.catch(() => undefined);
+    }
+    this.#pending.push(pending);
+    if (this.#live) {
+      this.#begin(position);
+      this.#flush();
+    }
+    return record;
   }
 
   #expect(position: number, call: OpenCall): void {
@@ -218,53 +208,13 @@ export class Execution<Prepared> {
     }
   }
 
-  /** The position of the next stored call that the function has not made yet. */
-  #nextStoredCall(): number | undefined {
-    for (; this.#next < this.#stored; this.#next++) {
-      const record = this.#records[this.#next];
-      if (record !== undefined && !isAnswer(record)) return this.#next;
-    }
-    return undefined;
-  }
-
-  async #replay(): Promise<void> {
-    for (let position = 0; position < this.#stored; position++) {
-      const record = this.#records[position];
-      if (record === undefined || !isAnswer(record)) continue;
-      await this.#untilCalled(position);
-      if (this.#stop.signal.aborted) return;
-      this.#answer(record);
-      // Whatever follows from the answer at once comes before the next answer, as it did the first time.
-      await nextTurn();
-    }
-    await this.#untilCalled(this.#stored);
-    if (this.#stop.signal.aborted) return;
-    this.#live = true;
+  async #catchUp(): Promise<void> {
+    const { signal } = this;
+    await this.#replay?.run({ answer: (answer) => this.#answer(answer), end: () => this.#end, signal });
+    if (signal.aborted) return;
+    this.#replay = undefined;
     for (const position of [...this.#open.keys()]) this.#begin(position);
     this.#flush();
-  }
-
-  /** Waits until the function has made every call that stands before a position. */
-  async #untilCalled(position: number): Promise<void> {
-    const isMissing = () => (this.#nextStoredCall() ?? position) < position && !this.#stop.signal.aborted;
-    // A turn is enough for what the function does by itself.
-    for (let turn = 0; turn < 10 && isMissing(); turn++) await nextTurn();
-    for (const end = performance.now() + replayPatience; isMissing(); await delay(5)) {
-      const where = this.#nextStoredCall() ?? 0;
-      if (this.#end?.kind === 'threw' && isWorkflowChanged(this.#end.error)) throw this.#end.error;
-      if (this.#end !== undefined) throw this.#changed(where, 'ends');
-      if (performance.now() > end) throw this.#changed(where, 'does nothing');
-    }
-  }
-
-  #changed(position: number, instead: string): WherryError {
-    const record = this.#records[position];
-    const stands = record === undefined || isAnswer(record) ? 'something else' : describeCall(record);
-    return new WherryError(
-      'workflow-changed',
-      `where its record has ${stands} (number ${position + 1}), the workflow now ${instead}`,
-      { hint: 'put the former definition back and play the process, or kill it and submit it anew' },
-    );
   }
 
   #begin(position: number): void {
@@ -290,15 +240,18 @@ export class Execution<Prepared> {
     }
   }
 
-  async #prepare(position: number, ready: () => Promise<Prepared>): Promise<Prepared | undefined> {
+  async #prepare(
+    position: number,
+    pending: Pending<Prepared>,
+    ready: () => Promise<Prepared>,
+  ): Promise<Prepared | undefined> {
     try {
       return await ready();
     } catch (error) {
       if (!(error instanceof InputError)) throw error;
-      const record = this.#records[position];
-      if (record?.type !== 'process') throw error;
-      const refused: CallRecord = { ...record, child: null };
-      this.#records[position] = refused;
+      const { record } = pending;
+      if (record.type !== 'process') throw error;
+      pending.record = { ...record, child: null };
       if (record.child !== null) this.#children.delete(record.child);
       this.#told.push({ type: 'failed', call: position, error: { code: error.code, message: error.message } });
       return undefined;
@@ -328,7 +281,7 @@ export class Execution<Prepared> {
     await nextTurn();
     while (!this.#stop.signal.aborted) {
       for (let answer = this.#told.shift(); answer !== undefined; answer = this.#told.shift()) {
-        this.#records.push(answer);
+        this.#length++;
         this.#pending.push({ record: answer, ready: undefined });
         this.#answer(answer);
         await nextTurn();
@@ -355,7 +308,7 @@ export class Execution<Prepared> {
     }
     if (this.#stop.signal.aborted) return;
     // What was refused while it was prepared stands otherwise in the record.
-    const records = entries.map((_, index) => this.#records[position + index] as WorkflowRecord);
+    const records = entries.map(({ record }) => record);
     this.#committed += records.length;
     await this.#host.commit({ position, records, prepared, end });
   }
@@ -366,30 +319,5 @@ export class Execution<Prepared> {
       error instanceof WherryError ? error : new WherryError('internal', messageOf(error), { cause: error }),
     );
     this.#settle(error);
-  }
-}
-
-async function endOf(work: () => Promise<unknown>): Promise<FunctionEnd> {
-  try {
-    return { kind: 'returned', value: await work() };
-  } catch (error) {
-    if (error instanceof ExitSignal) return { kind: 'exited', label: error.label, parameters: error.parameters };
-    return { kind: 'threw', error };
-  }
-}
-
-function isWorkflowChanged(error: unknown): boolean {
-  return error instanceof WherryError && error.code === 'workflow-changed';
-}
-
-/** Thrown by `exit`, to leave the function of a workflow from wherever it is. */
-export class ExitSignal extends Error {
-  readonly label: string;
-  readonly parameters: Readonly<Record<string, string | number>>;
-
-  constructor(label: string, parameters: Readonly<Record<string, string | number>>) {
-    super(`the workflow exits with ${label}`);
-    this.label = label;
-    this.parameters = parameters;
   }
 }

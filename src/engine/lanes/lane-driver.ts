@@ -1,5 +1,4 @@
 import { randomUUID } from 'node:crypto';
-import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { CalcJobDefinition } from '../../calcjob/define-calcjob.js';
 import { killed } from '../../calcjob/kill.js';
 import { messageOf, WherryError } from '../../errors.js';
@@ -25,20 +24,15 @@ import { excepted } from './excepted.js';
 import { runFunction } from './function-run.js';
 import { dueLaneRows, laneKills, livingChildren, nextLaneTime } from './lane-work.js';
 import { prepareProcess, storeProcess } from './new-process.js';
-import { namedData, resultOf } from './results.js';
+import { storedResult } from './results.js';
+import { Waiters } from './waiters.js';
 import type { StoredChild, WorkflowKeeper } from './workflow-host.js';
 import { WorkflowRun } from './workflow-run.js';
 
 /** Most processes that are worked on before more are begun, and rows that are read at once. */
 const places = { working: 64, rows: 128 } as const;
-/** Milliseconds between two looks at processes that are waited for in this program alone. */
-const lookInterval = 500;
-
-/** Somebody in this program who waits for the end of a process. */
-interface Waiter {
-  readonly resolve: (result: ProcessResult) => void;
-  readonly reject: (reason: WherryError) => void;
-}
+/** Milliseconds between two looks at what is being killed. */
+const killInterval = 500;
 
 /** Runs the workflows and functions of one lane while it holds the lane's lease. */
 export class LaneDriver implements WorkDriver {
@@ -51,11 +45,10 @@ export class LaneDriver implements WorkDriver {
   /** Functions that run, and rows that are about to. */
   readonly #functions = new Map<number, Promise<void>>();
   readonly #starting = new Map<number, Promise<void>>();
-  /** Who waits here for the end of a process, by its uuid. */
-  readonly #waiters = new Map<string, Waiter>();
+  /** Functions, and this program itself, that wait for what they have called. */
+  readonly #waiters: Waiters;
   /** Functions that wait for processes that they have called, and for how many. */
   readonly #calling = new Map<number, number>();
-  #lookedAt = 0;
   /** Rows that nobody in here works on any more, though they are not due: they are begun anew. */
   readonly #dropped = new Set<number>();
   #isNew = true;
@@ -68,6 +61,7 @@ export class LaneDriver implements WorkDriver {
   constructor(tools: LaneTools, lease: Lease, lane: string, definitions: DefinitionSource, resting: number) {
     this.#resting = resting;
     this.#tools = tools;
+    this.#waiters = new Waiters(tools);
     this.lease = lease;
     this.lane = lane;
     this.#definitions = definitions;
@@ -112,7 +106,7 @@ export class LaneDriver implements WorkDriver {
     await this.#startDue();
     await Promise.all([...this.#workflows.values()].map((run) => this.#rest(run)));
     this.#makeRoom();
-    await this.#lookForWaiters();
+    await this.#waiters.look();
     return nextLaneTime(store, this.lane, now());
   }
 
@@ -126,8 +120,7 @@ export class LaneDriver implements WorkDriver {
     this.#draining = true;
     this.#stop.abort(reason);
     for (const run of this.#workflows.values()) run.stop(reason);
-    for (const waiter of this.#waiters.values()) waiter.reject(reason);
-    this.#waiters.clear();
+    this.#waiters.fail(reason);
   }
 
   async stop(reason: WherryError): Promise<void> {
@@ -154,11 +147,11 @@ export class LaneDriver implements WorkDriver {
     const uuid = randomUUID();
     const ready = await prepareProcess(this.#tools, definition, given, { ...options, uuid });
     const place = { parentId: parent?.id ?? null, module, lane: this.lane, begun: true };
-    const ended = this.#endOf(uuid);
+    const ended = this.#waiters.endOf(uuid);
     const row = await fenced(store, this.lease, (transaction) => storeProcess(transaction, ready, place, now()), {
       repeatable: true,
     }).catch((error: unknown) => {
-      this.#waiters.delete(uuid);
+      this.#waiters.forget(uuid);
       throw error;
     });
     this.#beginAll([{ row, definition }]);
@@ -347,7 +340,7 @@ export class LaneDriver implements WorkDriver {
     await amend(
       store,
       row.id,
-      { waiting_for: waiting, waiting_since: row.waiting_since ?? now(), due_at: now() + lookInterval },
+      { waiting_for: waiting, waiting_since: row.waiting_since ?? now(), due_at: now() + killInterval },
       { now: now(), lease: this.lease },
     );
   }
@@ -365,46 +358,10 @@ export class LaneDriver implements WorkDriver {
 
   /** Who waits for it in here need not wait for the next look into the store. */
   async #announce(row: ProcessRow): Promise<void> {
-    const waiter = this.#waiters.get(row.uuid);
     const parent = row.parent_id === null ? undefined : this.#workflows.get(row.parent_id);
-    if (waiter === undefined && parent === undefined) return;
-    const result = await this.#resultOf(row);
-    this.#waiters.delete(row.uuid);
-    waiter?.resolve(result);
+    if (!this.#waiters.has(row.uuid) && parent === undefined) return;
+    const result = await storedResult(this.#tools, row);
+    this.#waiters.tell(result);
     parent?.childEnded(row.uuid, result);
-  }
-
-  async #resultOf(row: ProcessRow): Promise<ProcessResult> {
-    const { store, repository } = this.#tools;
-    return resultOf(row, await namedData(store, (sha256) => repository.locate(sha256), row.id, 'outputs'));
-  }
-
-  #endOf(uuid: string): Promise<ProcessResult> {
-    const ended = new Promise<ProcessResult>((resolve, reject) => this.#waiters.set(uuid, { resolve, reject }));
-    // Whoever asked may have failed before it waits.
-    ended.catch(() => undefined);
-    return ended;
-  }
-
-  /** Others may have ended what is waited for: by force, or on a computer that somebody else drives. */
-  async #lookForWaiters(): Promise<void> {
-    const { store, now } = this.#tools;
-    if (this.#waiters.size === 0 || now() - this.#lookedAt < lookInterval) return;
-    this.#lookedAt = now();
-    const uuids = [...this.#waiters.keys()];
-    for (let start = 0; start < uuids.length; start += 500, await nextTurn()) {
-      const rows = await store
-        .selectFrom('processes')
-        .selectAll()
-        .where('uuid', 'in', uuids.slice(start, start + 500))
-        .where('ended_at', 'is not', null)
-        .execute();
-      for (const row of rows) {
-        const waiter = this.#waiters.get(row.uuid);
-        if (waiter === undefined) continue;
-        this.#waiters.delete(row.uuid);
-        waiter.resolve(await this.#resultOf(row));
-      }
-    }
   }
 }

@@ -7,6 +7,7 @@ import { type LinkedData, linkedData, outputsOfChildren } from '../../store/data
 import { fromJson, type Store } from '../../store/store.js';
 import type { ProcessRow } from '../../store/tables.js';
 import type { ProcessResult } from '../../workflow/result.js';
+import type { LaneTools } from '../driver-tools.js';
 
 /** Data under its name at a process. */
 export interface NamedData {
@@ -46,6 +47,14 @@ export function resultOf(row: ProcessRow, outputs: readonly NamedData[]): Proces
     outputs: values as ProcessResult['outputs'],
     data: data as ProcessResult['data'],
   };
+}
+
+/** How a process ended, read from the store. Errors: `internal` for one that has not. */
+export async function storedResult(
+  { store, repository }: Pick<LaneTools, 'store' | 'repository'>,
+  row: ProcessRow,
+): Promise<ProcessResult> {
+  return resultOf(row, await namedData(store, (sha256) => repository.locate(sha256), row.id, 'outputs'));
 }
 
 function flat(outputs: readonly NamedData[]): { readonly values: unknown; readonly data: unknown } {
