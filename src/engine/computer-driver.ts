@@ -1,10 +1,6 @@
 import type { CalcJobContext } from '../calcjob/context.js';
-import { gather } from '../calcjob/gather.js';
-import { kill, killed } from '../calcjob/kill.js';
 import { parse } from '../calcjob/parse.js';
 import { retrieve } from '../calcjob/retrieve.js';
-import { stash } from '../calcjob/stash.js';
-import { submit } from '../calcjob/submit.js';
 import { upload } from '../calcjob/upload.js';
 import type { Job } from '../config/job.js';
 import { messageOf, WherryError } from '../errors.js';
@@ -13,21 +9,25 @@ import { callHooks } from '../process/hooks.js';
 import { runInProcess } from '../process/process-stack.js';
 import { amend, carryOut, type MovingRow, stateOf, type Transition } from '../process/transition.js';
 import type { Lease } from '../store/leases.js';
-import { fromJson, type StoreTransaction } from '../store/store.js';
+import type { StoreTransaction } from '../store/store.js';
 import { isStoreTrouble } from '../store/store-trouble.js';
 import type { ComputerRow, ProcessRow } from '../store/tables.js';
-import { admit, refuseEntry, writeThrottle } from './admission.js';
+import { refuseEntry } from './admission.js';
 import type { UseConnection } from './computer-access.js';
+import type { ComputerHands, Verb } from './computer-hands.js';
+import { carryOutKills } from './computer-kills.js';
+import { startLongWork } from './computer-long-work.js';
+import { ComputerMonitors } from './computer-monitors.js';
 import { ComputerPoll, stopDriving } from './computer-poll.js';
+import { countsForeignJobs, startSubmissions } from './computer-submissions.js';
 import type { DriverTools } from './driver-tools.js';
-import { dueRows, killIntents, nextDueTime, unsettledRows } from './due-work.js';
+import { dueRows, killIntents, nextDueTime } from './due-work.js';
 import { consequenceOf, type FailedRow } from './failure.js';
 import { isSameConnection, type LoadedComputer, loadComputer } from './loaded-computer.js';
-import { dueForMonitors, lookAgain, type MonitorTools, runMonitors } from './monitor-work.js';
 import { expectReachable } from './reachable.js';
 import { noteAcceptance, noteSiteLimit, siteLimitIn } from './site-limit.js';
-import { knowsForeignJobs } from './throttle.js';
 import type { WorkDriver } from './work-driver.js';
+import { WorkInProgress } from './work-in-progress.js';
 
 /**
  * Most verbs in progress at once on one computer, so that neither submissions nor transfers keep the other from getting
@@ -35,37 +35,39 @@ import type { WorkDriver } from './work-driver.js';
  * has channels.
  */
 const places = { submissions: 32, others: 32, refill: 8, parsing: 32 } as const;
-/** Milliseconds after which an unconfirmed cancel is sent again. */
-const killAgainAfter = 15_000;
-
-/** Stages in which nothing of a process is left on the computer that could run. */
-const afterJob: ReadonlySet<string | null> = new Set(['stash', 'retrieve', 'parse']);
-
-interface Work {
-  readonly abort: AbortController;
-  readonly done: Promise<void>;
-  stage: string;
-  /** Does it still wait for its turn on the connection? */
-  waiting: boolean;
-}
 
 /** Drives the calcjobs of one computer while it holds that computer's lease. */
 export class ComputerDriver implements WorkDriver {
   readonly lease: Lease;
   readonly #tools: DriverTools;
   readonly #stop = new AbortController();
-  readonly #working = new Map<number, Work>();
+  readonly #working: WorkInProgress;
+  readonly #hands: ComputerHands;
   /** Commands of people that use the connection. */
   #guests = 0;
   #computer: LoadedComputer;
-  /** When to look for monitors that are due, and whether there are any. */
-  #monitors = { lookAt: 0, any: false };
+  readonly #monitors: ComputerMonitors;
   readonly #poll: ComputerPoll;
 
   private constructor(tools: DriverTools, lease: Lease, computer: LoadedComputer) {
     this.#tools = tools;
     this.lease = lease;
     this.#computer = computer;
+    this.#working = new WorkInProgress(
+      (error) => (isStoreTrouble(error) ? tools.storeTrouble(error) : stopDriving(this.#stop, error)),
+      tools.wake,
+    );
+    this.#hands = {
+      tools,
+      lease,
+      computerId: computer.row.id,
+      working: this.#working,
+      begin: (row, stage, verb) => this.#begin(row, stage, verb),
+      onConnection: (row, signal, use) => this.#onConnection(row, signal, use),
+      carryOut: (row, transition) => this.#carryOutUnlessMoved(row, transition),
+      failed: (row, error) => this.#failed(row, error),
+    };
+    this.#monitors = new ComputerMonitors(this.#hands);
     this.#poll = new ComputerPoll(
       tools,
       lease,
@@ -134,17 +136,17 @@ export class ComputerDriver implements WorkDriver {
     if (!(await this.#refresh()) || this.#stop.signal.aborted) return undefined;
     const { now } = this.#tools;
     const wishes = await killIntents(this.#tools.store, this.computerId);
-    await this.#carryOutKills(wishes);
+    await carryOutKills(this.#hands, wishes, this.#blockedUntil() === undefined);
     const at = now();
     const blockedUntil = this.#blockedUntil();
     await this.#startDue(blockedUntil === undefined, at);
     const times = [await nextDueTime(this.#tools.store, this.computerId, at), ...wishes.map(({ due_at }) => due_at)];
     if (blockedUntil === undefined) {
-      await this.#startLong(at);
-      const nextAt = await this.#startSubmissions(at);
-      const counting = this.#countsFor(at);
+      await startLongWork(this.#hands, this.#computer, at);
+      const nextAt = await startSubmissions(this.#hands, this.#computer, at, places.submissions);
+      const counting = countsForeignJobs(this.#computer, at);
       times.push(nextAt, await this.#poll.start(this.#computer, { killing: wishes.some(isInQueue), counting }, at));
-      times.push(await this.#startMonitors(at));
+      times.push(await this.#monitors.start(at));
     } else if (Number.isFinite(blockedUntil)) times.push(blockedUntil);
     else if (!this.busy) await this.#tools.queue.close(this.computerId);
     // What was due before and is not in progress waits for something that has its own time, or for somebody.
@@ -154,14 +156,13 @@ export class ComputerDriver implements WorkDriver {
 
   /** Gives up what still waits for its turn; what has begun goes on. */
   drain(): void {
-    const reason = new WherryError('aborted', 'the driver ends');
-    for (const work of this.#working.values()) if (work.waiting) work.abort.abort(reason);
+    this.#working.drain(new WherryError('aborted', 'the driver ends'));
   }
 
   /** Stops what is in progress, and begins nothing more. */
   abandon(reason: WherryError): void {
     this.#stop.abort(reason);
-    for (const work of this.#working.values()) work.abort.abort(reason);
+    this.#working.abort(reason);
     // Whoever waits for their end may wait long: the connection must not, for the next driver opens its own.
     this.#tools.queue.close(this.computerId).catch((error: unknown) => {
       if (!isStoreTrouble(error)) process.emitWarning(`closing a connection failed: ${messageOf(error)}`);
@@ -171,8 +172,8 @@ export class ComputerDriver implements WorkDriver {
   /** Stops what is in progress and waits for its end. */
   async stop(reason: WherryError): Promise<void> {
     this.#stop.abort(reason);
-    for (const work of this.#working.values()) work.abort.abort(reason);
-    await Promise.all([...this.#working.values()].map((work) => work.done));
+    this.#working.abort(reason);
+    await this.#working.settled();
     await this.#poll.settled;
     await this.#tools.queue.close(this.computerId);
   }
@@ -209,129 +210,24 @@ export class ComputerDriver implements WorkDriver {
 
   async #startDue(isReachable: boolean, at: number): Promise<void> {
     // Those that parse use no connection, so they keep nobody from it.
-    const parsing = this.#parsing();
-    const room = places.others - (this.#working.size - this.#submitting() - parsing);
+    const parsing = this.#working.at('parse');
+    const room = places.others - (this.#working.size - this.#working.at('submit') - parsing);
     if (room < places.refill) return;
     const { draining_since } = this.#computer.row;
     const sending = draining_since === null ? ['upload'] : [];
     const reading = parsing < places.parsing ? ['parse'] : [];
     const stages = isReachable ? [...sending, 'retrieve', ...reading] : reading;
-    const rows = await dueRows(this.#tools.store, this.computerId, stages, at, room, this.#busyWith());
+    const rows = await dueRows(this.#tools.store, this.computerId, stages, at, room, this.#working.ids);
     for (const row of rows) this.#start(row);
-  }
-
-  /** What copies and packs on the computer itself may take hours: it leaves half of the channels to all others. */
-  async #startLong(at: number): Promise<void> {
-    const { row, limits } = this.#computer;
-    const busy = [...this.#working.values()].filter(({ stage }) => stage === 'gather' || stage === 'stash').length;
-    const room = Math.max(1, Math.floor(limits.maxChannels / 2)) - busy;
-    if (room <= 0) return;
-    const stages = row.draining_since === null ? ['gather', 'stash'] : ['stash'];
-    for (const due of await dueRows(this.#tools.store, row.id, stages, at, room, this.#busyWith())) this.#start(due);
-  }
-
-  /** @returns when the next monitors may be due */
-  async #startMonitors(at: number): Promise<number | undefined> {
-    const { lookAt, any } = this.#monitors;
-    if (lookAt > at) return any ? lookAt : undefined;
-    const { rows, nextAt } = await dueForMonitors(this.#tools.store, this.computerId, at, this.#busyWith());
-    for (const row of rows) this.#watch(row);
-    this.#monitors = { lookAt: nextAt ?? at + lookAgain, any: nextAt !== undefined };
-    return nextAt;
-  }
-
-  /** Calls the monitors of a process; they take long, and need the connection for a moment only. */
-  #watch(row: ProcessRow): void {
-    const { store, now } = this.#tools;
-    const abort = new AbortController();
-    const { signal } = abort;
-    const work = async () => {
-      try {
-        const onConnection: MonitorTools['onConnection'] = (use) => this.#onConnection(row, signal, use);
-        await runMonitors({ store, now, signal, lease: this.lease, onConnection }, row);
-        this.#monitors.lookAt = 0;
-      } catch (error) {
-        if (!signal.aborted) await this.#failed(row, error);
-      }
-    };
-    this.#track(row, 'monitor', abort, work());
-  }
-
-  /** @returns when a limit may let more in, as far as that is known */
-  async #startSubmissions(at: number): Promise<number | undefined> {
-    const { store } = this.#tools;
-    const submitting = this.#submitting();
-    const room = () => Math.max(0, places.submissions - this.#submitting());
-    for (const row of await unsettledRows(store, this.computerId, at, room(), this.#busyWith())) this.#start(row);
-    if (room() === 0) return undefined;
-    const admission = await admit(store, this.#computer, at, room(), submitting, this.#busyWith());
-    for (const row of admission.rows) this.#start(row);
-    await writeThrottle(store, this.lease, this.#computer.row, admission.reason, at);
-    return admission.nextAt;
-  }
-
-  /** Does somebody wait to be submitted until the jobs that are not ours have been counted? */
-  #countsFor(at: number): boolean {
-    const { row, limits } = this.#computer;
-    const isWaiting = fromJson<object>(row.throttle) !== undefined;
-    return (
-      limits.countForeignJobs && Number.isFinite(limits.maxQueued) && isWaiting && !knowsForeignJobs(this.#computer, at)
-    );
-  }
-
-  #submitting(): number {
-    return [...this.#working.values()].filter((work) => work.stage === 'submit').length;
-  }
-
-  #parsing(): number {
-    return [...this.#working.values()].filter((work) => work.stage === 'parse').length;
-  }
-
-  #busyWith(): ReadonlySet<number> {
-    return new Set(this.#working.keys());
-  }
-
-  async #carryOutKills(wishes: readonly ProcessRow[]): Promise<void> {
-    const { now } = this.#tools;
-    for (const row of wishes) {
-      const work = this.#working.get(row.id);
-      if (work !== undefined) {
-        if (work.stage !== 'kill') work.abort.abort(new WherryError('aborted', 'the process is being killed'));
-      } else if (row.stage === 'gather' || (row.stage === 'upload' && row.remote_directory === null)) {
-        await this.#carryOutUnlessMoved(row, killed({ row }));
-      } else if (afterJob.has(row.stage)) {
-        await this.#carryOutUnlessMoved(row, killed({ row }));
-      } else if (this.#blockedUntil() === undefined && (row.due_at ?? 0) <= now()) {
-        this.#begin(row, 'kill', (context) => this.#kill(context));
-      }
-    }
-  }
-
-  async #kill(context: CalcJobContext): Promise<Transition | undefined> {
-    const transition = await kill(context);
-    if (transition !== undefined) return transition;
-    const { store, now } = this.#tools;
-    const at = now();
-    await amend(
-      store,
-      context.row.id,
-      { waiting_for: 'the end of its job, which was cancelled', waiting_since: at, due_at: at + killAgainAfter },
-      { now: at, lease: this.lease },
-    );
-    return undefined;
   }
 
   #start(row: ProcessRow): void {
     const stage = row.stage ?? '';
-    const verb = { upload, gather, submit, stash, retrieve }[stage];
+    const verb = { upload, retrieve }[stage];
     if (verb !== undefined || stage === 'parse') this.#begin(row, stage, verb);
   }
 
-  #begin(
-    row: ProcessRow,
-    stage: string,
-    verb: ((context: CalcJobContext) => Promise<Transition | undefined>) | undefined,
-  ): void {
+  #begin(row: ProcessRow, stage: string, verb: Verb | undefined): void {
     const abort = new AbortController();
     const { signal } = abort;
     const work = async () => {
@@ -347,27 +243,21 @@ export class ComputerDriver implements WorkDriver {
         }
         // Reading what was brought needs nothing but the row.
         const isFree = current.paused === 0 && current.kill_requested_at === null && !signal.aborted;
-        if (current.stage !== 'parse' || current.lane !== null || !isFree || this.#parsing() >= places.parsing) return;
-        const working = this.#working.get(row.id);
+        if (
+          current.stage !== 'parse' ||
+          current.lane !== null ||
+          !isFree ||
+          this.#working.at('parse') >= places.parsing
+        )
+          return;
+        const working = this.#working.of(row.id);
         if (working !== undefined) working.stage = 'parse';
         await this.#carryOut(current, await this.#parse(current, signal));
       } catch (error) {
         if (!signal.aborted) await this.#failed(current, error);
       }
     };
-    this.#track(row, stage, abort, work(), verb !== undefined);
-  }
-
-  #track(row: ProcessRow, stage: string, abort: AbortController, work: Promise<void>, waiting = true): void {
-    const done = work
-      .catch((error: unknown) =>
-        isStoreTrouble(error) ? this.#tools.storeTrouble(error) : stopDriving(this.#stop, error),
-      )
-      .finally(() => {
-        this.#working.delete(row.id);
-        this.#tools.wake();
-      });
-    this.#working.set(row.id, { abort, done, stage, waiting });
+    this.#working.add(row.id, { abort, stage, waiting: verb !== undefined }, work());
   }
 
   /** A parser of the user may take long; it uses neither the connection nor the main loop. */
@@ -385,7 +275,7 @@ export class ComputerDriver implements WorkDriver {
     const computer = this.#computer;
     const job = JSON.parse(row.inputs) as Job;
     return queue.use(computer, signal, (connection: Connection) => {
-      const working = this.#working.get(row.id);
+      const working = this.#working.of(row.id);
       if (working !== undefined) working.waiting = false;
       const refuse = (transaction: StoreTransaction) => refuseEntry(transaction, computer, row);
       const own = { row, job, lease: this.lease, signal, refuseEntry: refuse };
@@ -398,7 +288,7 @@ export class ComputerDriver implements WorkDriver {
     const after = await carryOut(store, row, transition, { now: now(), lease: this.lease });
     if (after.ended_at !== null) await repository.forget(after.uuid);
     // Its job may have begun to run.
-    if (after.stage === 'update') this.#monitors.lookAt = 0;
+    if (after.stage === 'update') this.#monitors.lookSoon();
     const change = { id: row.id, from: stateOf(row), to: stateOf(after), stage: after.stage };
     callHooks(hooks, change, (error) => process.emitWarning(`a hook of process ${row.id} failed: ${messageOf(error)}`));
     return after;
