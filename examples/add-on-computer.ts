@@ -27,3 +27,15 @@ export const Chain = defineWorkflow({
     return { total };
   },
 });
+
+/** The same from any number on. Every sum is passed on as the data that it is, so that the graph links them. */
+export const LinkedChain = defineWorkflow({
+  name: 'example.linked-chain',
+  inputs: z.object({ start: z.number(), n: z.number() }),
+  outputs: z.object({ total: z.number() }),
+  async run(ctx, { n }) {
+    let total = ctx.inputData.start;
+    for (let i = 0; i < n; i++) total = (await ctx.submit(AddOnComputer, { x: total, y: i }).data()).sum;
+    return { total };
+  },
+});

@@ -54,8 +54,8 @@ export { addComputer, changeComputer, getComputer, listComputers, removeComputer
 export { Driver, type DriverOptions } from './engine/control/driver.js';
 export { type OpenOptions, openCommunicator } from './engine/control/open-communicator.js';
 export { type Controlled, type Launched, ProcessControl } from './engine/control/process-control.js';
-export { Runner, run, type Submitted, submit, wait } from './engine/control/runner.js';
-export { type DryRun, dryRun } from './engine/dry-run.js';
+export { dryRun, Runner, run, type Submitted, submit, wait } from './engine/control/runner.js';
+export { type DryRun, dryRunJob } from './engine/dry-run.js';
 export { Engine, type EngineOptions, type ForeignDriver } from './engine/engine.js';
 export { type Explanation, explain } from './engine/explain.js';
 export { type Initialised, initProfile, type ServicesWanted } from './engine/init-profile.js';
@@ -68,7 +68,14 @@ export { getProcess, type ProcessDetails, type ProcessSummary } from './engine/v
 export * from './errors.js';
 export { Data, FileContent, FileData, FolderData, LocalFile, RemoteFolderData } from './process/data.js';
 export type { ExitCodeTemplate, ExitCodeTemplates, ProcessDefinition, ProcessSpec } from './process/definition.js';
-export { type Exposure, exposedInputs, exposedOutputs, exposeInputs, exposeOutputs } from './process/expose.js';
+export {
+  type Exposure,
+  exposedCheck,
+  exposedInputs,
+  exposedOutputs,
+  exposeInputs,
+  exposeOutputs,
+} from './process/expose.js';
 export type { LifecycleHooks, ProcessChange } from './process/hooks.js';
 export type {
   GivenOutputsOf,
@@ -79,6 +86,7 @@ export type {
   SeenInputsOf,
 } from './process/inputs.js';
 export { anyData, file, folder, type NamespaceOptions, namespace, remoteFolder } from './process/namespace.js';
+export { currentProcess, type ProcessReference, processStack } from './process/process-stack.js';
 export type { EventData, EventType } from './store/events.js';
 export type { CallOptions, ProcessHandle, WorkflowContext } from './workflow/context.js';
 export { defineWorkflow, type WorkflowDefinition, type WorkflowSpec } from './workflow/define-workflow.js';

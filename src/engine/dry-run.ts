@@ -2,14 +2,20 @@ import { randomUUID } from 'node:crypto';
 import { chmod, mkdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { ownFiles } from '../calcjob/context.js';
+import type { PreparedJob } from '../calcjob/create.js';
+import type { CalcJobDefinition } from '../calcjob/define-calcjob.js';
 import { jobDirectory } from '../calcjob/job-directory.js';
+import { excludedRole } from '../calcjob/passing.js';
 import { streamsOf } from '../calcjob/programs.js';
 import { renderScript } from '../calcjob/script.js';
 import type { JobInput } from '../config/job.js';
 import { WherryError } from '../errors.js';
+import { checkInputs } from '../process/inputs.js';
+import type { CallOptions } from '../workflow/context.js';
+import { prepareCalcJob } from './lanes/calcjob-run.js';
 import { loadComputer } from './loaded-computer.js';
 import { type JobRequest, prepareJob } from './prepare-jobs.js';
-import { copyInto, outgoing } from './process-files.js';
+import { copyInto, type OutgoingFile, outgoing } from './process-files.js';
 import type { Profile } from './profile.js';
 import { readJob } from './submit-job.js';
 
@@ -32,7 +38,7 @@ const mostFolders = 100_000;
  * Errors: `bad-input` as for a submission.
  * @param options `baseDirectory`: what relative names of input files start from; `directory`: instead of `submit_test`
  */
-export async function dryRun(
+export async function dryRunJob(
   profile: Profile,
   given: JobInput,
   options: { readonly baseDirectory?: string; readonly directory?: string } = {},
@@ -41,18 +47,45 @@ export async function dryRun(
 }
 
 /** Does the same with a job that was read. */
-export async function writeDryRun(profile: Profile, request: JobRequest, directory = place): Promise<DryRun> {
-  const { job, computer, files, uuid = randomUUID() } = await prepareJob(profile, request);
+export async function writeDryRun(profile: Profile, request: JobRequest, directory?: string): Promise<DryRun> {
+  const prepared = await prepareJob(profile, request);
+  const sent = prepared.files.map((file) =>
+    'source' in file
+      ? { path: file.path, mode: file.mode, source: async () => file.source }
+      : outgoing(profile.repository, file),
+  );
+  return writeFolder(prepared, sent, directory);
+}
+
+/** Does the same with the job that a definition prepares; no process is stored. */
+export async function writeDryRunOf(
+  { store, repository }: Pick<Profile, 'store' | 'repository'>,
+  definition: CalcJobDefinition,
+  given: unknown,
+  { directory, ...options }: CallOptions & { readonly directory?: string },
+): Promise<DryRun> {
+  const uuid = randomUUID();
+  try {
+    const inputs = await checkInputs(definition, given, repository);
+    const { job, files } = await prepareCalcJob({ store, repository }, definition, inputs, { ...options, uuid });
+    const aside = repository.passing(uuid);
+    const sent = files.map((file) => outgoing(file.role === excludedRole ? aside : repository, file));
+    return await writeFolder(job, sent, directory);
+  } finally {
+    await repository.forget(uuid);
+  }
+}
+
+async function writeFolder(
+  { job, computer, uuid = randomUUID() }: PreparedJob,
+  sent: readonly OutgoingFile[],
+  directory = place,
+): Promise<DryRun> {
   const { config, scheduler } = await loadComputer(computer);
   // Names of user and home are known on the computer only.
   const remote = jobDirectory(config.workDirectory, uuid);
   const script = renderScript({ job, computer: config, scheduler, jobName: 'wherry-0-dry-run', directory: remote });
   const folder = await newFolder(path.resolve(directory));
-  const sent = files.map((file) =>
-    'source' in file
-      ? { path: file.path, mode: file.mode, source: async () => file.source }
-      : outgoing(profile.repository, file),
-  );
   await copyInto(folder, sent, false);
   for (const stream of [...streamsOf(job), ownFiles.upload]) {
     await mkdir(path.join(folder, path.dirname(stream)), { recursive: true });

@@ -6,8 +6,8 @@ export interface ExitCodeTemplate {
   /** Greater than 0. */
   readonly status: number;
   readonly message: string;
-  /** A process that ended so is not reused for equal inputs. Default: only those that ended with 0 are. */
-  readonly invalidatesCache?: boolean;
+  /** May an equal process take over such an end, as it may one with status 0? Default: false. */
+  readonly cache?: boolean;
 }
 export type ExitCodeTemplates = Readonly<Record<string, ExitCodeTemplate>>;
 

@@ -28,6 +28,22 @@ export function exposeOutputs<Schema extends z.ZodObject, const Options extends 
 }
 
 /**
+ * The checks that another process makes of its inputs as a whole, to be made of one's own that have all of them beside
+ * others. Without it the other makes them when it is called.
+ *
+ * @example
+ * inputs: z.object({ ...exposeInputs(Child), more: z.string() }).check(exposedCheck(Child)),
+ */
+export function exposedCheck(child: { readonly inputs: z.ZodObject }): z.core.CheckFn<object> {
+  const port = portsOf(child.inputs);
+  return async ({ value, issues }) => {
+    const own = picked({ ...port, dynamic: undefined }, value, everything);
+    const result = await port.whole?.safeParseAsync(own);
+    for (const issue of result?.error?.issues ?? []) issues.push({ ...issue, input: own } as z.core.$ZodRawIssue);
+  };
+}
+
+/**
  * The part of a process's inputs that was exposed from another, to be given to that. It takes plain values as well as
  * data, whose identity is kept.
  * @param options those that it was exposed with

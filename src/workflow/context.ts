@@ -50,15 +50,18 @@ export interface ProcessHandle<Outputs, OutputData = unknown> extends PromiseLik
  * the function is replayed it gets the same answers. What it does beside it (files, network, `Date.now()`) is done anew
  * by every replay, and may lead it elsewhere.
  */
-export class WorkflowContext<Codes extends ExitCodeTemplates = ExitCodeTemplates> {
+export class WorkflowContext<Codes extends ExitCodeTemplates = ExitCodeTemplates, InputData = unknown> {
   readonly #execution: Execution<unknown>;
   readonly #host: ContextHost<unknown>;
+  /** Its inputs as the stored data that they are: passed on, they keep where they came from. */
+  readonly inputData: InputData;
   /** Outputs that were given before the end, by their labels. */
   readonly emitted = new Map<string, unknown>();
 
-  constructor(execution: Execution<unknown>, host: ContextHost<unknown>) {
+  constructor(execution: Execution<unknown>, host: ContextHost<unknown>, inputData: InputData) {
     this.#execution = execution;
     this.#host = host;
+    this.inputData = inputData;
   }
 
   /** Aborted when the workflow is killed, or goes on elsewhere. */

@@ -1,6 +1,6 @@
 import type { z } from 'zod';
 import { type ExitCodeTemplates, type ProcessDefinition, type ProcessSpec, register } from '../process/definition.js';
-import type { GivenOutputsOf, SeenInputsOf } from '../process/inputs.js';
+import type { GivenOutputsOf, InputDataOf, SeenInputsOf } from '../process/inputs.js';
 import type { WorkflowContext } from './context.js';
 
 /** A workflow as its author writes it. */
@@ -8,7 +8,7 @@ export interface WorkflowSpec<Inputs extends z.ZodObject, Outputs extends z.ZodO
   extends ProcessSpec<Inputs, Outputs, Codes> {
   /** An ordinary async function. It is made durable by what it does through its context. */
   run(
-    context: WorkflowContext<Codes>,
+    context: WorkflowContext<Codes, InputDataOf<{ readonly inputs: Inputs }>>,
     inputs: SeenInputsOf<{ readonly inputs: Inputs }>,
   ): Promise<GivenOutputsOf<{ readonly outputs: Outputs }>>;
 }
@@ -21,7 +21,7 @@ export interface WorkflowDefinition<
 > extends ProcessDefinition<Inputs, Outputs, Codes> {
   readonly kind: 'workflow';
   /** @param inputs plain values, or the data itself where `takesData` */
-  readonly run: (context: WorkflowContext<Codes>, inputs: never) => Promise<unknown>;
+  readonly run: (context: WorkflowContext<Codes, never>, inputs: never) => Promise<unknown>;
   /** It is given the stored data instead of plain values. */
   readonly takesData?: boolean;
 }

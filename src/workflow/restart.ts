@@ -4,7 +4,7 @@ import { jobOptionsSchema } from '../calcjob/job-options.js';
 import { WherryError } from '../errors.js';
 import type { Data } from '../process/data.js';
 import { type ExitCodeTemplates, type ProcessDefinition, register } from '../process/definition.js';
-import { exposedInputs, exposedOutputs, exposeInputs } from '../process/expose.js';
+import { exposedCheck, exposedInputs, exposedOutputs, exposeInputs } from '../process/expose.js';
 import { namespace, type ZodNamespace } from '../process/namespace.js';
 import { portsOf } from '../process/spec.js';
 import type { WorkflowContext } from './context.js';
@@ -116,7 +116,9 @@ export function defineRestartWorkflow<
     version,
     ...(description === undefined ? {} : { description }),
     kind: 'workflow' as const,
-    inputs: z.object({ ...exposeInputs(of), ...own.shape, ...settings }),
+    inputs: z
+      .object({ ...exposeInputs(of), ...own.shape, ...settings })
+      .check(exposedCheck(of), exposedCheck({ inputs: own })),
     outputs: of.outputs,
     exitCodes: { ...spec.exitCodes, ...restartExitCodes },
     // Inputs that no handler changes stay the data that they are.

@@ -1,11 +1,13 @@
 import { randomUUID } from 'node:crypto';
-import { WherryError } from '../../errors.js';
+import type { CalcJobDefinition } from '../../calcjob/define-calcjob.js';
+import { InputError, WherryError } from '../../errors.js';
 import type { ProcessDefinition } from '../../process/definition.js';
 import type { InputsOf, OutputsOf } from '../../process/inputs.js';
 import type { ProcessRow } from '../../store/tables.js';
 import { type Caller, currentCaller, setProgramCaller } from '../../workflow/caller.js';
 import type { CallOptions } from '../../workflow/context.js';
 import { ProcessFailed, type ProcessResult } from '../../workflow/result.js';
+import { type DryRun, writeDryRunOf } from '../dry-run.js';
 import { requestKill } from '../intents.js';
 import { programLane, sharedLaneOf } from '../lanes/lane.js';
 import type { LaneDriver } from '../lanes/lane-driver.js';
@@ -129,6 +131,21 @@ export class Runner implements Caller, AsyncDisposable {
     return { id: row.id, uuid };
   }
 
+  /**
+   * Writes what a calcjob would send into a new folder `./submit_test/<date>-<n>`, with its script; no process is stored,
+   * and nothing is sent. Errors: InputError as for a submission, and for what is no calcjob.
+   * @param options `directory`: instead of `submit_test`
+   */
+  async dryRun<Definition extends ProcessDefinition>(
+    definition: Definition,
+    given: InputsOf<Definition>,
+    options: CallOptions & { readonly directory?: string } = {},
+  ): Promise<DryRun> {
+    const { kind, name } = definition;
+    if (kind !== 'calcjob') throw new InputError(`${name} is a ${kind}: only a calcjob sends something`);
+    return writeDryRunOf(this.profile, definition as unknown as CalcJobDefinition, given, options);
+  }
+
   /** Waits for the end of a process, whoever runs it. Errors: `not-found`; `aborted`. */
   async wait(id: number, options: { readonly signal?: AbortSignal } = {}): Promise<ProcessResult> {
     const { store, repository } = this.profile;
@@ -181,6 +198,15 @@ export async function submit<Definition extends ProcessDefinition>(
   options: CallOptions = {},
 ): Promise<Submitted> {
   return current('submit').submit(definition, inputs, options);
+}
+
+/** Writes what a calcjob would send into a folder here, and sends nothing; see Runner.dryRun. */
+export async function dryRun<Definition extends ProcessDefinition>(
+  definition: Definition,
+  inputs: InputsOf<Definition>,
+  options: CallOptions & { readonly directory?: string } = {},
+): Promise<DryRun> {
+  return current('dryRun').dryRun(definition, inputs, options);
 }
 
 /** Waits for the end of a process and tells how it ended, well or not; see Runner.wait. */

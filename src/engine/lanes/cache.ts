@@ -1,22 +1,34 @@
+import type { ProcessDefinition } from '../../process/definition.js';
 import { insertLinks } from '../../store/data.js';
 import { writeEvents } from '../../store/events.js';
 import type { StoreTransaction } from '../../store/store.js';
 import type { ProcessRow } from '../../store/tables.js';
 
-/** The latest process with the same definition, version and inputs that ended well. */
+/** The latest process with the same definition, version and inputs that ended well, or in a way that may be taken over. */
 export async function equalProcess(
   transaction: StoreTransaction,
   fingerprint: string,
+  { exitCodes = {} }: Pick<ProcessDefinition, 'exitCodes'>,
 ): Promise<ProcessRow | undefined> {
-  return transaction
-    .selectFrom('processes')
-    .selectAll()
-    .where('fingerprint', '=', fingerprint)
-    .where('state', '=', 'finished')
-    .where('exit_status', '=', 0)
-    .orderBy('id', 'desc')
-    .limit(1)
-    .executeTakeFirst();
+  const known = Object.entries(exitCodes).filter(([, { cache }]) => cache === true);
+  return (
+    transaction
+      .selectFrom('processes')
+      .selectAll()
+      .where('fingerprint', '=', fingerprint)
+      .where('state', '=', 'finished')
+      // Those that have not finished are not in the index.
+      .where('exit_status', 'is not', null)
+      .where(({ eb, or, and }) =>
+        or([
+          eb('exit_status', '=', 0),
+          ...known.map(([label, { status }]) => and([eb('exit_status', '=', status), eb('exit_label', '=', label)])),
+        ]),
+      )
+      .orderBy('id', 'desc')
+      .limit(1)
+      .executeTakeFirst()
+  );
 }
 
 /** Ends a process that was only just stored as its equal ended, with the same outputs. @returns how it is now */
@@ -33,6 +45,7 @@ export async function takeOver(
     .where('process_id', '=', equal.id)
     .where('type', 'in', ['create', 'return'])
     .execute();
+  const exitStatus = equal.exit_status ?? 0;
   const links = outputs.map(({ label, data_id }) => ({ label, type: 'return' as const, dataId: data_id }));
   await insertLinks(transaction, row.id, links);
   const files = await transaction
@@ -47,7 +60,7 @@ export async function takeOver(
   }
   await writeEvents(transaction, row.id, now, [
     { type: 'process.report', data: { level: 'info', message: `takes over what the equal process ${equal.id} gave` } },
-    { type: 'process.state', data: { from: row.state, to: 'finished', exitStatus: 0 } },
+    { type: 'process.state', data: { from: row.state, to: 'finished', exitStatus } },
   ]);
   return transaction
     .updateTable('processes')
@@ -57,8 +70,8 @@ export async function takeOver(
       due_at: null,
       ended_at: now,
       updated_at: now,
-      exit_status: 0,
-      exit_label: '',
+      exit_status: exitStatus,
+      exit_label: equal.exit_label,
       exit_message: equal.exit_message,
       outputs: equal.outputs,
       cached_from: equal.cached_from ?? equal.id,

@@ -72,7 +72,7 @@ export async function storeProcess(
   now: number,
 ): Promise<ProcessRow> {
   const mayReuse = options.cache ?? definition.cache ?? false;
-  const equal = mayReuse && fingerprint !== null ? await equalProcess(transaction, fingerprint) : undefined;
+  const equal = mayReuse && fingerprint !== null ? await equalProcess(transaction, fingerprint, definition) : undefined;
   const { label = '', description = '' } = options;
   const begun = place.begun && equal === undefined;
   const row =

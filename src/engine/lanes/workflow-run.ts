@@ -89,7 +89,7 @@ export class WorkflowRun {
     }
     const host = new WorkflowHost(tools, row, definition, keeper);
     const execution = new Execution<PreparedCall>(host, records, results);
-    const context = new WorkflowContext(execution as Execution<unknown>, host);
+    const context = new WorkflowContext(execution as Execution<unknown>, host, data);
     host.emitted = context.emitted;
     const inputs = definition.takesData === true ? data : values;
     const caller: Caller = {

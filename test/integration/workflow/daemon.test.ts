@@ -3,11 +3,13 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import type { ProcessDetails } from '../../../src/engine/views.js';
+import { seenInThree } from '../../rigs/stack.js';
 import { until } from '../../rigs/until.js';
 import { type DaemonRig, startDaemonRig } from '../daemon/rig.js';
 
 const examples = fileURLToPath(new URL('../../../examples/', import.meta.url));
-const modules = ['arithmetic.ts', 'nested-workflow.ts', 'add-on-computer.ts'].map((name) => path.join(examples, name));
+const names = ['arithmetic.ts', 'nested-workflow.ts', 'add-on-computer.ts', 'stack.ts'];
+const modules = names.map((name) => path.join(examples, name));
 
 let rig: DaemonRig;
 beforeEach(async () => {
@@ -22,13 +24,14 @@ import { submit, wait } from 'wherry';
 import { addAndMultiply } from '${examples}arithmetic.ts';
 import { NestedWorkflow } from '${examples}nested-workflow.ts';
 import { Chain } from '${examples}add-on-computer.ts';
+import { Outermost } from '${examples}stack.ts';
 
 const submitted = [
-  await submit(NestedWorkflow, { n: 0 }),
-  await submit(NestedWorkflow, { n: 20 }),
   await submit(addAndMultiply, { x: 1, y: 2, z: 3 }),
   await submit(Chain, { n: 3 }),
+  await submit(Outermost, { tags: ['a', 'b', 'c'] }),
 ];
+for (const n of [0, 1, 50, 200]) submitted.push(await submit(NestedWorkflow, { n }));
 console.error('submitted');
 const ended = await Promise.all(submitted.map((one) => wait(one)));
 console.log(JSON.stringify(ended.map(({ outputs }) => outputs)));
@@ -43,9 +46,10 @@ it('runs workflows, functions and calcjobs like a program, also when a worker di
       if (text.includes('submitted') && typeof first?.pid === 'number') process.kill(first.pid, 'SIGKILL');
     },
   });
-  expect(JSON.parse(await printed)).toEqual([{ depth: 0 }, { depth: 20 }, { product: 9, sum: 3 }, { total: 3 }]);
+  const depths = [0, 1, 50, 200].map((depth) => ({ depth }));
+  expect(JSON.parse(await printed)).toEqual([{ product: 9, sum: 3 }, { total: 3 }, seenInThree, ...depths]);
   const processes = await rig.wherry.list();
-  expect(processes).toHaveLength(1 + 21 + 3 + 4);
+  expect(processes).toHaveLength(3 + 4 + 13 + (1 + 2 + 51 + 201));
   expect(processes.every(({ state, exitStatus }) => state === 'finished' && exitStatus === 0)).toBe(true);
 });
 

@@ -18,6 +18,19 @@ const Print = defineCalcJob({
   },
 });
 
+const Vote = defineCalcJob({
+  name: 'cache.vote',
+  inputs: z.object({ code: z.number() }),
+  outputs: z.object({ said: z.number() }),
+  exitCodes: {
+    NO: { status: 310, message: 'said {code}', cache: true },
+    MAYBE: { status: 311, message: 'said {code}' },
+  },
+  cache: true,
+  prepare: ({ inputs }) => ({ command: ['echo', String(inputs.code)] }),
+  parse: ({ inputs: { code }, exit }) => exit(code === 0 ? 'NO' : 'MAYBE', { code }, { said: code }),
+});
+
 const Twice = defineWorkflow({
   name: 'cache.twice',
   inputs: z.object({ cache: z.boolean() }),
@@ -71,4 +84,15 @@ it('takes over a calcjob with its files, whatever it is called; not one with oth
   expect(rows.map(({ cached_from }) => cached_from)).toEqual([null, first.id, null]);
   expect(rows.map(({ job_id }) => job_id !== null)).toEqual([true, false, true]);
   expect(await test.output(second.id, 'stdout.txt')).toBe('hello\n');
+});
+
+it('takes over a failure where its exit code says so, as a failure', async () => {
+  const ends = [];
+  for (const code of [0, 0, 1, 1]) ends.push(await runner.call(Vote, { code }));
+  const rows = await Promise.all(ends.map(({ id }) => test.row(id)));
+  expect(rows.map(({ cached_from }) => cached_from)).toEqual([null, ends[0]?.id, null, null]);
+  expect(ends[1]).toMatchObject({
+    ...{ state: 'finished', ok: false, exit: { status: 310, label: 'NO', message: 'said 0' } },
+    outputs: { said: 0 },
+  });
 });

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { Chain } from '../../../examples/add-on-computer.js';
+import { Chain, LinkedChain } from '../../../examples/add-on-computer.js';
 import { addAndMultiply } from '../../../examples/arithmetic.js';
 import { NestedWorkflow } from '../../../examples/nested-workflow.js';
 import { Runner, run } from '../../../src/engine/control/runner.js';
@@ -48,6 +48,29 @@ describe('Chain', () => {
     expect(rows.map(({ name, state, exit_status, parent_id }) => [name, state, exit_status, parent_id])).toEqual([
       ['example.chain', 'finished', 0, null],
       ...Array.from({ length: 3 }, () => ['example.add-on-computer', 'finished', 0, 1]),
+    ]);
+  });
+});
+
+describe('LinkedChain', () => {
+  it('passes on the data that it was given and got, from its input to its output', async () => {
+    expect(await run(LinkedChain, { start: 5, n: 3 })).toEqual({ total: 8 });
+    const links = await test.profile.store
+      .selectFrom('links')
+      .select(['process_id', 'type', 'label', 'data_id'])
+      .where('label', 'in', ['start', 'x', 'sum', 'total'])
+      .execute();
+    const number = new Map(
+      [...new Set(links.map(({ data_id }) => data_id))].sort((a, b) => a - b).map((id, at) => [id, at]),
+    );
+    const told = links.map(
+      ({ process_id, type, label, data_id }) => `${number.get(data_id)} ${type} ${label} of ${process_id}`,
+    );
+    expect(told.sort()).toEqual([
+      ...['0 input start of 1', '0 input x of 2'],
+      ...['1 create sum of 2', '1 input x of 3'],
+      ...['2 create sum of 3', '2 input x of 4'],
+      ...['3 create sum of 4', '3 return total of 1'],
     ]);
   });
 });

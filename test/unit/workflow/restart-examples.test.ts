@@ -100,7 +100,7 @@ describe('the example of many calls', () => {
 
 describe('the page on workflows', () => {
   it('shows code that is in the examples', async () => {
-    const files = ['careful-root', 'survey', 'nested-workflow', 'tutorial/roots'];
+    const files = ['add-on-computer', 'careful-root', 'survey', 'nested-workflow', 'tutorial/roots'];
     const texts = await Promise.all(files.map((name) => readFile(`examples/${name}.ts`, 'utf8')));
     const blocks = [...(await readFile('docs/workflows.md', 'utf8')).matchAll(/^```ts\n([\s\S]*?)^```$/gm)];
     expect(blocks.length).toBeGreaterThan(2);

@@ -312,6 +312,35 @@ describe('inputs for handlers', () => {
   });
 });
 
+describe('inputs that do not go together', () => {
+  const Span = defineWorkflow({
+    name: 'restart.span',
+    inputs: z
+      .object({ from: z.number(), to: z.number() })
+      .refine(({ from, to }) => from < to, { path: ['to'], error: 'must come after from' }),
+    outputs: z.object({}),
+    run: async () => ({}),
+  });
+  const Wide = defineRestartWorkflow({
+    name: 'restart.wide',
+    of: Span,
+    inputs: z.object({ least: z.number(), most: z.number() }).refine(({ least, most }) => least < most, 'is empty'),
+    handlers: {},
+  });
+
+  it('are refused before anything is stored, those of the process and those for handlers', async () => {
+    const refused: unknown = await run(Wide, { from: 2, to: 1, least: 4, most: 3 }).catch((error: unknown) => error);
+    expect(refused).toBeInstanceOf(InputError);
+    expect((refused as InputError).issues).toMatchObject([
+      { path: 'to', message: 'must come after from' },
+      { path: '', message: 'is empty' },
+    ]);
+    expect(await run(Wide, { from: 1, to: 2, least: 3, most: 4 })).toEqual({});
+    const rows = await test.profile.store.selectFrom('processes').select('name').orderBy('id').execute();
+    expect(rows.map(({ name }) => name)).toEqual(['restart.wide', 'restart.span']);
+  });
+});
+
 describe('a definition', () => {
   const handle = () => undefined;
 

@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { WherryError } from '../../../../src/errors.js';
 import {
   type Exposure,
+  exposedCheck,
   exposedInputs,
   exposedOutputs,
   exposeInputs,
@@ -151,6 +152,29 @@ describe('the checks of a whole namespace', () => {
   it('stay where only something else was excluded', async () => {
     const inputs = z.object(exposeInputs(Checked, { exclude: ['one'] }));
     expect(await mistakes(inputs, { sub: { y: 1 } })).toEqual({ sub: 'x is needed' });
+  });
+});
+
+describe('the checks of all inputs of a child', () => {
+  const Interval = {
+    inputs: z
+      .object({ from: z.number(), to: z.number().default(5), unit: z.string().optional() })
+      .refine(({ from, to }) => from < to, { path: ['to'], error: 'must come after from' })
+      .refine(async (given) => !('own' in given), 'sees what is not its own'),
+  };
+  const inputs = z.object({ ...exposeInputs(Interval), own: z.string() }).check(exposedCheck(Interval));
+
+  it('are made where its inputs stand beside others', async () => {
+    expect(await mistakes(inputs, { from: 7, own: 'x' })).toEqual({ to: 'must come after from' });
+    expect(await seen(inputs, { from: 1, own: 'x' })).toEqual({ from: 1, to: 5, own: 'x' });
+  });
+
+  it('are left to the child without that', async () => {
+    expect(await mistakes(z.object({ ...exposeInputs(Interval), own: z.string() }), { from: 7, own: 'x' })).toEqual({});
+  });
+
+  it('are none where it makes none', async () => {
+    expect(await mistakes(z.object(exposeInputs(Child)).check(exposedCheck(Child)), { a: 1 })).toEqual({});
   });
 });
 
