@@ -40,7 +40,7 @@ describe('limits on real Slurm', () => {
     await until(full, { what: `${count} jobs in the queue`, timeout: 60_000, interval: 50 });
   }
 
-  it('maxQueued: 300 jobs, three kinds of drivers, never more than 20 in the queue', { timeout: 240_000 }, async () => {
+  it('maxQueued: 300 jobs, three kinds of drivers, never more than 20 in the queue', { timeout: 420_000 }, async () => {
     const computer = await rig.addCluster('crowded', { limits: { maxQueued: 20 } });
     const gate = rig.gate();
     const rows = await rig.submitMany(computer, 300, (index) => ({ command: index < 20 ? gate.command : ['true'] }));
@@ -49,9 +49,9 @@ describe('limits on real Slurm', () => {
       await drivers.start('run');
       await untilInQueue(rows.slice(0, 25), 20);
       await gate.open();
-      await untilEnded(rows, 5, 60_000);
+      await untilEnded(rows, 5, 120_000);
       await drivers.start('tick');
-      await untilEnded(rows, 30, 60_000);
+      await untilEnded(rows, 30, 120_000);
       await drivers.start('daemon');
       await untilEnded(rows, rows.length, 120_000);
     }
