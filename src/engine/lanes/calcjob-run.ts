@@ -12,8 +12,7 @@ import { endingOf } from '../../calcjob/ending.js';
 import { InputFolder } from '../../calcjob/input-folder.js';
 import { exitOf } from '../../calcjob/parse.js';
 import { locateTemporary, retrieveAgain, withoutTemporary } from '../../calcjob/passing.js';
-import { type Job, jobSchema } from '../../config/job.js';
-import { validate } from '../../config/validate.js';
+import type { Job } from '../../config/job.js';
 import { InputError, messageOf } from '../../errors.js';
 import { linkLeaves } from '../../process/create.js';
 import { dataOf, FolderData, type Locate } from '../../process/data.js';
@@ -28,6 +27,7 @@ import type { ProcessRow } from '../../store/tables.js';
 import type { CallOptions } from '../../workflow/context.js';
 import type { LaneTools } from '../driver-tools.js';
 import { prepareJob } from '../prepare-jobs.js';
+import { jobOfDefinition } from './definition-job.js';
 import { excepted } from './excepted.js';
 import { namedData } from './results.js';
 
@@ -47,7 +47,7 @@ export async function prepareCalcJob(
   inputs: readonly Leaf[],
   options: CallOptions & { readonly uuid: string },
 ): Promise<ReadyCalcJob> {
-  const { uuid, label, description, job: own = {} } = options;
+  const { uuid } = options;
   const locate: Locate = (sha256) => repository.locate(sha256);
   const seen = inputs.map(({ label: name, data }) => ({
     label: name,
@@ -64,18 +64,7 @@ export async function prepareCalcJob(
     }
   })();
   const origin = { source: `job of ${definition.name}` };
-  const job: Job = validate(
-    {
-      ...prepared,
-      ...own,
-      resources: { ...prepared.resources, ...own.resources },
-      environment: { ...prepared.environment, ...own.environment },
-      ...(label === undefined ? {} : { label }),
-      ...(description === undefined ? {} : { description }),
-    },
-    jobSchema,
-    origin,
-  );
+  const job = await jobOfDefinition(prepared, options, origin);
   const kept = { uuid, exclude: job.exclude };
   const written = await folder.store(repository, kept);
   const ready: PreparedJob = await prepareJob({ store }, { job, files: written, origin, uuid });
