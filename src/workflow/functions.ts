@@ -29,7 +29,7 @@ export interface FunctionDefinition extends ProcessDefinition {
 
 /** Any of the values may be the data that another process gave: then it is known where it came from. */
 type Given<Values extends readonly unknown[]> = {
-  [Index in keyof Values]: Values[Index] extends Data<infer Value>
+  [Index in keyof Values]: NonNullable<Values[Index]> extends Data<infer Value>
     ? Values[Index] | Value
     : Values[Index] | Data<Values[Index]>;
 };
@@ -72,7 +72,7 @@ export function calcfunction<Values extends readonly unknown[], Result>(
  *   multiply(await add(x, y), z),
  * );
  */
-export function workfunction<Values extends readonly Data[], Result>(
+export function workfunction<Values extends readonly (Data | undefined)[], Result>(
   name: string,
   body: (...values: Values) => Promise<Result>,
   options: FunctionOptions = {},
@@ -102,25 +102,26 @@ function isObjectOfData(given: unknown): boolean {
 }
 
 function specOf(name: string, body: (...values: never[]) => unknown, options: FunctionOptions) {
-  const parameters = options.inputs === undefined ? parametersOf(name, body) : Object.keys(options.inputs.shape);
+  const inputs = options.inputs ?? z.object(Object.fromEntries(parametersOf(name, body)));
+  const parameters = Object.keys(inputs.shape);
   const { version = 1, outputs = z.object({ [singleOutput]: anyData() }) } = options;
-  const inputs = options.inputs ?? z.object(Object.fromEntries(parameters.map((parameter) => [parameter, anyData()])));
   const description = options.description === undefined ? {} : { description: options.description };
   const cache = options.cache === undefined ? {} : { cache: options.cache };
   return { name, version, inputs, outputs, parameters, ...description, ...cache };
 }
 
-/** The names of simple parameters stand in the text of a function. */
-function parametersOf(name: string, body: (...values: never[]) => unknown): string[] {
-  const text = body.toString();
+/** The names of simple parameters stand in the text of a function; those with a default may be left out. */
+function parametersOf(name: string, body: (...values: never[]) => unknown): [string, z.ZodType][] {
+  const text = body.toString().replace(/\/\*.*?\*\/|\/\/[^\n]*/gs, '');
   const list = /^(?:async\s*)?(?:function\b[^(]*)?\(([^)]*)\)|^(?:async\s+)?([A-Za-z_$][\w$]*)\s*=>/.exec(text);
-  const names = (list?.[1] ?? list?.[2] ?? '')
-    .replace(/\/\*.*?\*\//gs, '')
-    .split(',')
-    .map((part) => part.replace(/=.*$/s, '').trim())
-    .filter((part) => part !== '');
-  if (list !== null && names.length >= body.length && names.every((one) => /^[A-Za-z_$][\w$]*$/.test(one)))
-    return names;
+  const parts = (list?.[1] ?? list?.[2] ?? '').split(',').filter((part) => part.trim() !== '');
+  // A default that calls something may have commas in it, and its end is not seen.
+  const simple = /^\s*([A-Za-z_$][\w$]*)\s*(=[^(]*)?$/;
+  const found = parts.map((part): [string, z.ZodType] => {
+    const [, parameter = '', preset] = simple.exec(part) ?? [];
+    return [parameter, preset === undefined ? anyData() : anyData().optional()];
+  });
+  if (list !== null && found.length >= body.length && found.every(([parameter]) => parameter !== '')) return found;
   throw new WherryError('bad-definition', `the parameters of ${name} have no simple names`, {
     hint: 'give them by the option inputs: z.object({ name: schema, … }), in their order',
   });
