@@ -152,7 +152,7 @@ export function controlConformance(broker: string, start: () => Promise<TestProf
       for (const { id } of launched) expect(await state(id)).toBe('killed');
     });
 
-    it('tells of every change after its commit, in order, with subjects that can be filtered', async () => {
+    it('tells of every change after its commit, in order, with subjects that can be filtered (D8)', async () => {
       const heard: Broadcast[] = [];
       await communicator.listen([{ subject: 'state.#' }], (broadcast) => heard.push(broadcast));
       await drive();

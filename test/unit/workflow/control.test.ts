@@ -8,6 +8,7 @@ import { prepareProcess, storeProcess } from '../../../src/engine/lanes/new-proc
 import { WherryError } from '../../../src/errors.js';
 import { calcfunction, defineWorkflow, pause, play, requestKill, z } from '../../../src/index.js';
 import type { ProcessDefinition } from '../../../src/process/definition.js';
+import type { LifecycleHooks } from '../../../src/process/hooks.js';
 import type { ProcessRow } from '../../../src/store/tables.js';
 import { startProfile, type TestProfile } from '../../rigs/profile.js';
 
@@ -47,9 +48,9 @@ let test: TestProfile;
 let stop: AbortController;
 let engine: Engine;
 let driving: Promise<void>;
-const begin = (store = test.profile.store) => {
+const begin = (store = test.profile.store, hooks: readonly LifecycleHooks[] = []) => {
   stop = new AbortController();
-  engine = new Engine({ ...test.profile, store }, { lease: 5_000 });
+  engine = new Engine({ ...test.profile, store }, { lease: 5_000, hooks });
   driving = engine.drive({ signal: stop.signal, until: () => false });
 };
 const end = async () => {
@@ -148,6 +149,26 @@ describe('a paused process', () => {
     open('b');
     await until(() => isEnded(row.id));
     expect(entered).toEqual(['a', 'other', 'b']);
+  });
+});
+
+describe('who listens to processes', () => {
+  it('is known to the program alone: the next one has its own, whatever it has taken over (D6)', async () => {
+    const heard: string[] = [];
+    const hook = (name: string): LifecycleHooks => ({
+      onWaiting: ({ id }) => void heard.push(`${name}: ${id} waits`),
+      onKilled: ({ id }) => void heard.push(`${name}: ${id} is killed`),
+    });
+    await end();
+    begin(undefined, [hook('first')]);
+    const row = await submit(Deep, { levels: 0 });
+    await until(() => heard.length === 1);
+    await end();
+    begin(undefined, [hook('second')]);
+    await requestKill(test.profile.store, await test.row(row.id), 'enough');
+    await until(() => isEnded(row.id));
+    await until(() => heard.length === 2);
+    expect(heard).toEqual([`first: ${row.id} waits`, `second: ${row.id} is killed`]);
   });
 });
 
