@@ -262,6 +262,7 @@ export async function processDetails(store: Store, row: ProcessRow): Promise<Pro
   const job = fromJson<Job>(row.inputs);
   const { command: _, stdin, files: _files, label, description, computer, ...options } = job ?? ({} as Partial<Job>);
   const outputs = fromJson<Record<string, unknown>>(row.outputs);
+  const brought = filesOf(files, 'outputs');
   return {
     ...summaryOf(row, await computerNames(store)),
     description: row.description,
@@ -269,7 +270,7 @@ export async function processDetails(store: Store, row: ProcessRow): Promise<Pro
       ...{ command: commandOf(job), stdin: stdin ?? null },
       ...{ files: filesOf(files, 'inputs'), excluded: filesOf(files, 'excluded') },
     },
-    outputs: outputs === undefined ? null : { ...outputs, files: filesOf(files, 'outputs') },
+    outputs: outputs === undefined && brought.length === 0 ? null : { ...outputs, files: brought },
     options: options as ProcessDetails['options'],
     data: {
       inputs: (await linkedData(store, row.id, 'inputs')).map(dataView),

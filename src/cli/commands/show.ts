@@ -73,7 +73,7 @@ function describe(one: ProcessDetails): string[] {
       ...one.inputs.files.map(({ path, size }) => `${printable(path)} (${size} bytes)`),
       ...one.inputs.excluded.map(({ path, size }) => `${printable(path)} (${size} bytes, not kept)`),
     ]),
-    ...section('outputs', [...one.data.outputs.map(dataLine), ...outputLines(one)]),
+    ...section('outputs', outputLines(one)),
     ...section('calls', childLines(one)),
     ...section(
       'attempts',
@@ -91,10 +91,11 @@ function describe(one: ProcessDetails): string[] {
   ];
 }
 
-function outputLines({ outputs }: ProcessDetails): string[] {
-  if (outputs === null) return [];
-  const { files, ...values } = outputs;
+function outputLines({ outputs, data }: ProcessDetails): string[] {
+  const { files = [], ...values } = outputs ?? {};
   return [
+    // What is told at greater length below is not told twice.
+    ...data.outputs.filter(({ label }) => !Object.hasOwn(values, label)).map(dataLine),
     ...Object.entries(values).map(([name, value]) => printable(`${name}: ${JSON.stringify(value)}`)),
     ...files.map(({ path, size }) => `${printable(path)} (${size} bytes)`),
   ];

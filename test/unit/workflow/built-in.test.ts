@@ -5,6 +5,7 @@ import {
   ArithmeticAdd,
   FileContent,
   type FileData,
+  getProcess,
   Runner,
   run,
   Shell,
@@ -47,6 +48,7 @@ it('transfers, stashes and brings back what stands on a computer', async () => {
   const brought = await runner.call(Transfer, { source: there, files: ['big.dat'] });
   expect(brought).toMatchObject({ ok: true });
   expect(await test.output(brought.id, 'big.dat')).toBe('big');
+  expect((await getProcess(test.profile, brought.id)).outputs?.files.map((file) => file.path)).toEqual(['big.dat']);
   const to = path.join(test.directory, 'kept');
   const stashed = await runner.call(Stash, { source: there, files: ['big.dat'], to, mode: 'tar.gz' });
   expect(stashed).toMatchObject({ ok: true, outputs: { stash: expect.anything() } });
