@@ -7,6 +7,10 @@ const stop = new AbortController();
 process.on('message', () => process.send?.({ memory: process.memoryUsage().rss }));
 process.once('disconnect', () => stop.abort());
 await using profile = await openProfile({ home: process.argv[2] });
-await using driver = await Driver.open(profile, { isWorker: true, onProblem: (problem) => console.error(problem) });
+await using driver = await Driver.open(profile, {
+  isWorker: true,
+  hasCodeThread: true,
+  onProblem: (problem) => console.error(problem),
+});
 process.send?.({ ready: true });
 await driver.engine.drive({ signal: stop.signal, until: () => false });

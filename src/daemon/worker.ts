@@ -52,7 +52,12 @@ function beat(engine: Engine): void {
 
 async function work(home: string | undefined, profileName: string | undefined): Promise<void> {
   await using profile = await openProfile({ home, profile: profileName });
-  await using driver = await Driver.open(profile, { isWorker: true, workers: () => workers, onProblem: noteProblem });
+  await using driver = await Driver.open(profile, {
+    isWorker: true,
+    hasCodeThread: true,
+    workers: () => workers,
+    onProblem: noteProblem,
+  });
   const { engine } = driver;
   beat(engine);
   tell({ type: 'ready', code });

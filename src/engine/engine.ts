@@ -12,10 +12,11 @@ import { computerLease, computerOfLease } from './computer-lease.js';
 import { ComputerWork } from './computer-work.js';
 import type { DriverTools } from './driver-tools.js';
 import { FairShare } from './fair-share.js';
-import { DefinitionSource } from './lanes/definition-source.js';
+import { CodeThread, type CodeThreadOptions } from './lanes/code-thread.js';
+import { type DefinitionSource, definitionsOf } from './lanes/definition-source.js';
 import { laneLease, sharedLanes } from './lanes/lane.js';
-import type { LaneDriver } from './lanes/lane-driver.js';
-import { LaneWork } from './lanes/lane-kind.js';
+import { LaneDriver } from './lanes/lane-driver.js';
+import { type LaneDrivers, LaneWork } from './lanes/lane-kind.js';
 import type { Profile } from './profile.js';
 import { TransportQueue } from './transport-queue.js';
 import type { WorkDriver } from './work-driver.js';
@@ -39,6 +40,8 @@ export interface EngineOptions {
   readonly workers?: () => number;
   /** A lane of its own, in which processes of this program stand; default: it drives those that workers share. */
   readonly ownLane?: string;
+  /** Code of users runs in a thread, which opens the profile itself; default: here. */
+  readonly codeThread?: CodeThreadOptions;
 }
 
 /**
@@ -74,6 +77,7 @@ export class Engine implements AsyncDisposable {
   readonly #computers: ComputerWork;
   readonly #work: readonly SharedWork[];
   readonly definitions: DefinitionSource;
+  readonly #codeThread: CodeThread | undefined;
   readonly #simulatedSleep: EngineOptions['sleep'];
   readonly owner: string;
   /** By the names of their leases. */
@@ -121,14 +125,17 @@ export class Engine implements AsyncDisposable {
         this.#trouble = error;
       },
     };
-    const { workers = () => 1, ownLane } = options;
-    this.definitions = new DefinitionSource(async () => {
-      // Few profiles have modules, and every command is started without what loads them.
-      const { loadModules } = await import('../process/modules.js');
-      return loadModules(profile.settings.modules ?? [], profile.location.directory);
-    });
-    this.#computers = new ComputerWork(this.#tools);
-    const lanes = new LaneWork(this.#tools, ownLane === undefined ? sharedLanes : [ownLane], this.definitions, {
+    const { workers = () => 1, ownLane, codeThread } = options;
+    const tools = this.#tools;
+    const definitions = definitionsOf(profile);
+    this.definitions = definitions;
+    this.#codeThread = codeThread === undefined ? undefined : new CodeThread(tools, codeThread);
+    this.#computers = new ComputerWork(tools);
+    const here: LaneDrivers = {
+      ready: true,
+      driver: (lease, lane, resting) => new LaneDriver(tools, lease, lane, definitions, resting),
+    };
+    const lanes = new LaneWork(tools, ownLane === undefined ? sharedLanes : [ownLane], this.#codeThread ?? here, {
       always: ownLane !== undefined,
     });
     this.#work = [this.#computers, lanes].map((kind) => ({ kind, share: new FairShare(workers, now) }));
@@ -179,9 +186,10 @@ export class Engine implements AsyncDisposable {
     }
   }
 
-  /** The driver of a lane that this engine holds; undefined when it does not. */
+  /** The driver of a lane that this engine holds and drives here; undefined when it does not. */
   laneDriver(lane: string): LaneDriver | undefined {
-    return this.#drivers.get(laneLease(lane)) as LaneDriver | undefined;
+    const driver = this.#drivers.get(laneLease(lane));
+    return driver instanceof LaneDriver ? driver : undefined;
   }
 
   /** Something outside says that there may be more to do. */
@@ -236,6 +244,7 @@ export class Engine implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await Promise.all([...this.#drivers.values()].map((driver) => this.#dismiss(driver, 'the driver ends')));
     clearTimeout(this.#guard);
+    await this.#codeThread?.[Symbol.asyncDispose]();
     await this.#tools.queue[Symbol.asyncDispose]();
   }
 

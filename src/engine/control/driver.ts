@@ -12,6 +12,8 @@ import { Wakeable } from './wakeable.js';
 export interface DriverOptions {
   /** One of a daemon: it shares the computers with the others of the profile, on all hosts, and takes tasks. */
   readonly isWorker: boolean;
+  /** Code of users runs in a thread of its own. Default: false. */
+  readonly hasCodeThread?: boolean;
   /** It runs processes of this program, in a lane of its own, and leaves those of workers alone. Default: false. */
   readonly hasOwnLane?: boolean;
   /** How many workers there are as far as somebody else knows, who may know it earlier. */
@@ -34,12 +36,14 @@ export class Driver implements AsyncDisposable {
   #present = 1;
 
   private constructor(profile: Profile, communicator: Communicator, options: DriverOptions) {
-    const { isWorker, hasOwnLane = false, workers = () => 1, onProblem } = options;
+    const { isWorker, hasCodeThread = false, hasOwnLane = false, workers = () => 1, onProblem } = options;
     const owner = randomUUID();
+    const { home, profile: name } = profile.location;
     this.communicator = communicator;
     this.engine = new Engine(profile, {
       owner,
       ...(hasOwnLane ? { ownLane: programLane(owner) } : {}),
+      ...(hasCodeThread ? { codeThread: { home, profile: name, onProblem } } : {}),
       ...(isWorker ? { workers: () => Math.max(this.#present, workers()) } : {}),
       hooks: [{ onChange: () => this.#service.changed() }],
     });

@@ -2,6 +2,7 @@ import { WherryError } from '../../errors.js';
 import { findDefinition, type ProcessDefinition } from '../../process/definition.js';
 import type { LoadedModules } from '../../process/modules.js';
 import type { ProcessRow } from '../../store/tables.js';
+import type { Profile } from '../profile.js';
 
 /** Where the definitions of processes come from: what this program has loaded, and the modules of the profile. */
 export class DefinitionSource {
@@ -41,6 +42,15 @@ export class DefinitionSource {
     this.#modules ??= this.#load();
     return this.#modules;
   }
+}
+
+/** The definitions that a program finds which has opened a profile. */
+export function definitionsOf({ settings, location }: Profile): DefinitionSource {
+  return new DefinitionSource(async () => {
+    // Few profiles have modules, and every command is started without what loads them.
+    const { loadModules } = await import('../../process/modules.js');
+    return loadModules(settings.modules ?? [], location.directory);
+  });
 }
 
 /** Where processes say that their definition is one of Wherry's own. */

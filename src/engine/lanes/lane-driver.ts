@@ -169,6 +169,29 @@ export class LaneDriver implements WorkDriver {
     }
   }
 
+  /**
+   * Code of a process failed where nobody could catch it, in a timer say: that ends the process and nothing else.
+   * @returns false when this driver does not work on it
+   */
+  fail(id: number, error: unknown): boolean {
+    const run = this.#workflows.get(id);
+    if (run === undefined && !this.#functions.has(id)) return false;
+    run?.stop(new WherryError('aborted', 'its code failed'));
+    this.#workflows.delete(id);
+    // What it gives after this is refused.
+    this.#functions.delete(id);
+    const { store } = this.#tools;
+    store
+      .selectFrom('processes')
+      .selectAll()
+      .where('id', '=', id)
+      .executeTakeFirstOrThrow()
+      .then((row) => this.#failed(row, error))
+      .catch((next: unknown) => stopDriving(this.#stop, next))
+      .finally(() => this.#tools.wake());
+    return true;
+  }
+
   /** What was being worked on when a former driver ended, or failed here, is due again. */
   async #takeUpDropped(): Promise<void> {
     if (!this.#isNew && this.#dropped.size === 0) return;

@@ -1,9 +1,8 @@
 import type { Lease } from '../../store/leases.js';
 import type { LaneTools } from '../driver-tools.js';
+import type { WorkDriver } from '../work-driver.js';
 import type { WorkKind } from '../work-kind.js';
-import type { DefinitionSource } from './definition-source.js';
 import { laneLease } from './lane.js';
-import { LaneDriver } from './lane-driver.js';
 import { lanesWithWork } from './lane-work.js';
 import { takeUpOrphans } from './orphans.js';
 
@@ -13,26 +12,29 @@ const mostResting = 1_000;
 /** Milliseconds between two looks for what programs have left that are gone. */
 const orphanInterval = 5_000;
 
+/** Where code of processes runs. */
+export interface LaneDrivers {
+  /** May lanes be taken now? */
+  readonly ready: boolean;
+  /** A driver for a lane. @param resting how many workflows that wait are kept in memory */
+  driver(lease: Lease, lane: string, resting: number): WorkDriver;
+}
+
 /** The lanes that a program drives: those that all workers share, or one of its own. */
 export class LaneWork implements WorkKind {
   readonly keeps = true;
   readonly #tools: LaneTools;
   readonly #lanes: ReadonlyMap<string, string>;
-  readonly #definitions: DefinitionSource;
+  readonly #drivers: LaneDrivers;
   #lookedForOrphans = Number.NEGATIVE_INFINITY;
   /** Those that are held, whether there is work or not. */
   readonly #always: readonly string[];
 
   /** @param always lanes that are taken although nothing stands in them yet */
-  constructor(
-    tools: LaneTools,
-    lanes: readonly string[],
-    definitions: DefinitionSource,
-    options: { readonly always: boolean },
-  ) {
+  constructor(tools: LaneTools, lanes: readonly string[], drivers: LaneDrivers, options: { readonly always: boolean }) {
     this.#tools = tools;
     this.#lanes = new Map(lanes.map((lane) => [laneLease(lane), lane]));
-    this.#definitions = definitions;
+    this.#drivers = drivers;
     this.#always = options.always ? [...this.#lanes.keys()] : [];
   }
 
@@ -51,14 +53,14 @@ export class LaneWork implements WorkKind {
   }
 
   mayTake(name: string): boolean {
-    return this.#lanes.has(name);
+    return this.#lanes.has(name) && this.#drivers.ready;
   }
 
-  async driverFor(lease: Lease): Promise<LaneDriver | undefined> {
+  async driverFor(lease: Lease): Promise<WorkDriver | undefined> {
     const lane = this.#lanes.get(lease.name);
     return lane === undefined
       ? undefined
-      : new LaneDriver(this.#tools, lease, lane, this.#definitions, Math.floor(mostResting / this.#lanes.size));
+      : this.#drivers.driver(lease, lane, Math.floor(mostResting / this.#lanes.size));
   }
 
   async failed(_name: string, error: unknown): Promise<void> {

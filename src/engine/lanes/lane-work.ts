@@ -84,6 +84,27 @@ export async function laneKills(store: Store, lane: string, now: number): Promis
     .execute();
 }
 
+/** Processes of lanes whose code may be running: at most a few are named. */
+export async function runningIn(store: Store, lanes: readonly string[]): Promise<Pick<ProcessRow, 'id' | 'name'>[]> {
+  if (lanes.length === 0) return [];
+  return store
+    .selectFrom('processes')
+    .select(['id', 'name'])
+    .where('lane', 'in', lanes)
+    .where('ended_at', 'is', null)
+    .where((row) => row.or([row('state', '=', 'running'), row('stage', '=', 'parse')]))
+    .orderBy('id')
+    .limit(20)
+    .execute();
+}
+
+/** Has one of these processes ended? */
+export async function endedAmong(store: Store, ids: readonly number[]): Promise<boolean> {
+  if (ids.length === 0) return false;
+  const ended = store.selectFrom('processes').select('id').where('id', 'in', ids).where('ended_at', 'is not', null);
+  return (await ended.limit(1).executeTakeFirst()) !== undefined;
+}
+
 /** Lanes of programs in which living processes stand. */
 export async function lanesOfPrograms(store: Store): Promise<string[]> {
   const rows = await store
