@@ -105,46 +105,70 @@ export async function linkedData(
     .select(['links.label', 'links.type as linkType', 'data.id', 'data.uuid', 'data.type', 'data.hash', 'data.content'])
     .where('links.process_id', '=', processId)
     .where('links.type', 'in', types)
-    .orderBy('links.label')
     .execute();
-  const linked: LinkedData[] = [];
-  for (const { label, linkType, ...row } of rows) {
-    linked.push({ label, type: linkType as DataLinkType, data: await dataOfRow(db, row) });
-  }
-  return linked;
+  return (await linkedRows(db, rows)).sort(byLabel);
 }
 
-/** What the processes gave that one has called, by their ids: of many it is read in one go. */
-export async function outputsOfChildren(db: Store, parentId: number): Promise<Map<number, LinkedData[]>> {
-  const rows = await db
+/**
+ * What the processes gave that one has called, by their ids: of many it is read in one go.
+ * @param uuids only of these, which are few
+ */
+export async function outputsOfChildren(
+  db: Store,
+  parentId: number,
+  uuids?: readonly string[],
+): Promise<Map<number, LinkedData[]>> {
+  const all = db
     .selectFrom('processes')
     .innerJoin('links', 'links.process_id', 'processes.id')
     .innerJoin('data', 'data.id', 'links.data_id')
     .select(['processes.id as processId', 'links.label', 'links.type as linkType'])
     .select(['data.id', 'data.uuid', 'data.type', 'data.hash', 'data.content'])
     .where('processes.parent_id', '=', parentId)
-    .where('links.type', 'in', ['create', 'return'])
-    .execute();
+    .where('links.type', 'in', ['create', 'return']);
+  const rows = await (uuids === undefined ? all : all.where('processes.uuid', 'in', uuids)).execute();
   const found = new Map<number, LinkedData[]>();
-  for (const { processId, label, linkType, ...row } of rows) {
-    const linked = found.get(processId) ?? [];
-    found.set(processId, linked);
-    linked.push({ label, type: linkType as DataLinkType, data: await dataOfRow(db, row) });
+  for (const [index, one] of (await linkedRows(db, rows)).entries()) {
+    const processId = rows[index]?.processId ?? 0;
+    const linked = found.get(processId);
+    if (linked === undefined) found.set(processId, [one]);
+    else linked.push(one);
   }
+  for (const linked of found.values()) linked.sort(byLabel);
   return found;
 }
 
-async function dataOfRow(
-  db: Store | StoreTransaction,
-  { id, uuid, type, hash, content }: Omit<DataRow, 'created_at'>,
-): Promise<StoredData> {
-  const own = { id, uuid, type: type as DataType, hash, content: JSON.parse(content) as unknown };
-  if (type === 'value' || type === 'remote-folder') return { ...own, files: [] };
-  const files = await db
-    .selectFrom('data_files')
-    .select(['path', 'sha256', 'size', 'mode'])
-    .where('data_id', '=', id)
-    .orderBy('path')
-    .execute();
-  return { ...own, files: files.map((file) => ({ ...file, size: Number(file.size) })) };
+/** Not in the order of the database: that of PostgreSQL depends on its language. */
+function byLabel(one: LinkedData, other: LinkedData): number {
+  return one.label < other.label ? -1 : 1;
+}
+
+type LinkedRow = Omit<DataRow, 'created_at'> & { readonly label: string; readonly linkType: string };
+
+/** Links with their data, in the order of the rows. */
+async function linkedRows(db: Store | StoreTransaction, rows: readonly LinkedRow[]): Promise<LinkedData[]> {
+  const ids = rows.filter(({ type }) => type === 'file' || type === 'folder').map(({ id }) => id);
+  const files = await filesOf(db, ids);
+  return rows.map(({ id, uuid, type, hash, content, label, linkType }) => ({
+    label,
+    type: linkType as DataLinkType,
+    data: { id, uuid, type: type as DataType, hash, content: JSON.parse(content), files: files.get(id) ?? [] },
+  }));
+}
+
+/** The files of pieces of data, by the ids of these. */
+async function filesOf(db: Store | StoreTransaction, ids: readonly number[]): Promise<Map<number, StoredFile[]>> {
+  const found = new Map<number, StoredFile[]>(ids.map((id) => [id, []]));
+  const distinct = [...found.keys()];
+  for (let start = 0; start < distinct.length; start += 500) {
+    const files = await db
+      .selectFrom('data_files')
+      .select(['data_id', 'path', 'sha256', 'size', 'mode'])
+      .where('data_id', 'in', distinct.slice(start, start + 500))
+      .orderBy('data_id')
+      .orderBy('path')
+      .execute();
+    for (const { data_id, ...file } of files) found.get(data_id)?.push({ ...file, size: Number(file.size) });
+  }
+  return found;
 }

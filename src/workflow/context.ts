@@ -102,19 +102,20 @@ export class WorkflowContext<Codes extends ExitCodeTemplates = ExitCodeTemplates
         },
       });
     });
-    const successful = ended.then((result) => {
+    // A handle that nobody awaits is no error of this program.
+    ended.catch(() => undefined);
+    const successful = async () => {
+      const result = await ended;
       if (result.ok) return result;
       throw new ProcessFailed(result as ProcessResult);
-    });
-    const outputs = successful.then((result) => result.outputs);
-    // A handle that nobody awaits is no error of this program.
-    for (const promise of [ended, successful, outputs]) promise.catch(() => undefined);
+    };
+    const outputs = async () => (await successful()).outputs;
     return {
       uuid: made.type === 'process' ? (made.child ?? uuid) : uuid,
       result: () => ended,
-      data: async () => (await successful).data,
+      data: async () => (await successful()).data,
       // biome-ignore lint/suspicious/noThenProperty: awaiting a handle is what it is for
-      then: (onOutputs, onError) => outputs.then(onOutputs, onError),
+      then: (onOutputs, onError) => outputs().then(onOutputs, onError),
     };
   }
 

@@ -19,6 +19,8 @@ export interface ExecutionHost<Prepared> {
   readonly now: () => number;
   /** Stores a batch, all or nothing. When it fails the execution stops: another may go on from the record. */
   commit(batch: Batch<Prepared>): Promise<void>;
+  /** It has become idle. */
+  rests?(): void;
 }
 
 /** A call that has been made and has no answer yet. */
@@ -27,6 +29,13 @@ interface OpenCall {
   readonly answer: (answer: AnswerRecord) => void;
   /** Does what the call asks for; its answer comes by `tell`. */
   readonly begin?: Begin | undefined;
+}
+
+/** A process that was called. */
+interface Child {
+  readonly call: number;
+  /** How it ended, if it has; made when it is told. */
+  result: (() => ProcessResult) | undefined;
 }
 
 /** An answer whose call is known. */
@@ -63,7 +72,8 @@ export class Execution<Prepared> {
   #committing = false;
   #end: FunctionEnd | undefined;
   #running = 0;
-  readonly #children = new Map<string, { readonly call: number; result: ProcessResult | undefined }>();
+  /** Those whose ends have not been told, by uuid. */
+  readonly #children = new Map<string, Child>();
   readonly #sleeps = new Map<number, number>();
   readonly #stop = new AbortController();
   readonly #settled: Promise<void>;
@@ -73,7 +83,7 @@ export class Execution<Prepared> {
   constructor(
     host: ExecutionHost<Prepared>,
     records: readonly WorkflowRecord[],
-    results: ReadonlyMap<string, ProcessResult>,
+    results: ReadonlyMap<string, () => ProcessResult>,
   ) {
     this.#host = host;
     this.#replay = new Replay(records);
@@ -143,7 +153,7 @@ export class Execution<Prepared> {
   ended(uuid: string, result: ProcessResult): void {
     const child = this.#children.get(uuid);
     if (child === undefined || child.result !== undefined) return;
-    child.result = result;
+    child.result = () => result;
     if (this.#live) this.#tell({ type: 'ended', call: child.call });
   }
 
@@ -157,11 +167,11 @@ export class Execution<Prepared> {
     }
   }
 
-  /** How a child ended whose end has been told. */
+  /** How a child ended whose end is being told. */
   resultOf(uuid: string): ProcessResult {
     const result = this.#children.get(uuid)?.result;
     if (result === undefined) throw new WherryError('internal', `the end of process ${uuid} is not known`);
-    return result;
+    return result();
   }
 
   /**
@@ -265,8 +275,11 @@ export class Execution<Prepared> {
 
   #answer(answer: AnswerRecord): void {
     const call = this.#open.get(answer.call);
+    if (call === undefined) return;
     this.#open.delete(answer.call);
-    call?.answer(answer);
+    call.answer(answer);
+    // Thousands may come after it: only what is waited for is kept.
+    if (call.record.type === 'process' && call.record.child !== null) this.#children.delete(call.record.child);
   }
 
   /** Tells what there is to tell, one after another, then commits what has come of it, until nothing is left. */
@@ -291,7 +304,7 @@ export class Execution<Prepared> {
       if (!isWorthCommitting) {
         // At once: what comes before the next turn would find it busy, and nobody would look again.
         this.#committing = false;
-        return;
+        return this.#host.rests?.();
       }
       await this.#commit(end);
       if (end !== undefined) return this.#settle();

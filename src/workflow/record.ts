@@ -65,36 +65,45 @@ export function describeCall(record: CallRecord): string {
 
 /** Do two calls ask for the same? What was drawn or decided the first time is no part of the question. */
 export function isSameCall(one: CallRecord, other: CallRecord): boolean {
-  const key = (record: CallRecord): unknown[] => {
-    switch (record.type) {
-      case 'process':
-        return [record.name, record.fingerprint];
-      case 'step':
-        return [record.name];
-      case 'sleep':
-      case 'pause':
-        return [];
-      case 'report':
-        return [record.message];
-      case 'value':
-        return [record.of];
-      case 'output':
-        return [record.label, record.fingerprint];
-    }
-  };
-  return one.type === other.type && canonicalJson(key(one)) === canonicalJson(key(other));
+  if (one.type !== other.type) return false;
+  const asked = questionOf(other);
+  return questionOf(one).every((part, index) => isSame(part, asked[index]));
+}
+
+function questionOf(record: CallRecord): readonly unknown[] {
+  switch (record.type) {
+    case 'process':
+      return [record.fingerprint, record.name];
+    case 'step':
+      return [record.name];
+    case 'sleep':
+    case 'pause':
+      return [];
+    case 'report':
+      return [record.message];
+    case 'value':
+      return [record.of];
+    case 'output':
+      return [record.label, record.fingerprint];
+  }
+}
+
+/** These are words; whoever gave something else gets what JSON makes of it back from the record. */
+function isSame(one: unknown, other: unknown): boolean {
+  return one === other || canonicalJson([one]) === canonicalJson([other]);
 }
 
 /** Tells given inputs or outputs apart, without storing or checking anything. */
 export function fingerprintOf(given: unknown): string {
   return createHash('sha256')
-    .update(canonicalJson(given === undefined ? null : named(given, 0)))
+    .update(JSON.stringify(given === undefined ? null : named(given, 0)))
     .digest('base64url');
 }
 
 /** Deeper than anything that may be stored: what is refused later must not hang here. */
 const deepest = 1_000;
 
+/** A value with the names in it in order, so that equal ones give equal text. */
 function named(value: unknown, depth: number): unknown {
   if (value instanceof Data) return { $data: value.uuid };
   if (value instanceof LocalFile) return { $file: value.path };
@@ -103,5 +112,10 @@ function named(value: unknown, depth: number): unknown {
   if (typeof value !== 'object' || value === null) return value;
   if (depth > deepest) return { $deeper: true };
   if (Array.isArray(value)) return value.map((part) => named(part, depth + 1));
-  return Object.fromEntries(Object.entries(value).map(([key, part]) => [key, named(part, depth + 1)]));
+  const entries = value as Readonly<Record<string, unknown>>;
+  return Object.fromEntries(
+    Object.keys(entries)
+      .sort()
+      .map((key) => [key, named(entries[key], depth + 1)]),
+  );
 }

@@ -69,6 +69,7 @@ export class LaneDriver implements WorkDriver {
       hasRoom: () => this.#working < places.working && !this.#draining,
       carryOut: (row, transition) => this.#carryOut(row, transition),
       begin: (children) => this.#beginAll(children),
+      rests: () => this.#tools.wake(),
     };
   }
 
@@ -104,10 +105,11 @@ export class LaneDriver implements WorkDriver {
     await this.#takeUpDropped();
     for (const row of await laneKills(store, this.lane, now())) await this.#kill(row);
     await this.#startDue();
-    await Promise.all([...this.#workflows.values()].map((run) => this.#rest(run)));
+    const restsAt = await this.#restAll();
     this.#makeRoom();
     await this.#waiters.look();
-    return nextLaneTime(store, this.lane, now());
+    const next = Math.min(restsAt, (await nextLaneTime(store, this.lane, now())) ?? Number.POSITIVE_INFINITY);
+    return Number.isFinite(next) ? next : undefined;
   }
 
   drain(): void {
@@ -298,12 +300,19 @@ export class LaneDriver implements WorkDriver {
     place.set(row.id, done);
   }
 
-  async #rest(run: WorkflowRun): Promise<void> {
-    try {
-      await run.rest();
-    } catch (error) {
-      await this.#failed(run.row, error);
+  /** Has written down which workflows wait. @returns when that is to be done for the next of them */
+  async #restAll(): Promise<number> {
+    const now = this.#tools.now();
+    let next = Number.POSITIVE_INFINITY;
+    const resting: Promise<void>[] = [];
+    for (const run of this.#workflows.values()) {
+      const at = run.restsAt;
+      if (at === undefined) continue;
+      if (at > now) next = Math.min(next, at);
+      else resting.push(run.rest().catch((error: unknown) => this.#failed(run.row, error)));
     }
+    await Promise.all(resting);
+    return next;
   }
 
   /** Who called a process: of most it is known in here. */

@@ -26,8 +26,22 @@ export async function namedData(
   return linked.map(({ label, data }) => ({ label, data: dataOf(data, locate) }));
 }
 
+/** What tells how a process ended. */
+const endColumns = [
+  'id',
+  'uuid',
+  'name',
+  'state',
+  'exit_status',
+  'exit_label',
+  'exit_message',
+  'exception',
+  'kill_reason',
+] as const;
+export type EndedRow = Pick<ProcessRow, (typeof endColumns)[number]>;
+
 /** How a process ended. Errors: `internal` for one that has not. */
-export function resultOf(row: ProcessRow, outputs: readonly NamedData[]): ProcessResult {
+export function resultOf(row: EndedRow, outputs: readonly NamedData[]): ProcessResult {
   const state = stateOf(row);
   if (!isTerminal(state)) throw new Error(`process ${row.id} has not ended`);
   const definition = findDefinition(row.name);
@@ -63,38 +77,42 @@ function flat(outputs: readonly NamedData[]): { readonly values: unknown; readon
   return { values: by((data) => data.value), data: by((data) => data) };
 }
 
-/** How those of the children of a process ended that have ended, by uuid. */
+/** How children ended, by uuid. Results are made when they are asked for: of thousands few are needed at once. */
+export type ChildResults = ReadonlyMap<string, () => ProcessResult>;
+
+/**
+ * How those of the children of a process ended that have ended.
+ * @param uuids only these children; those of many are found faster among all
+ */
 export async function resultsOfChildren(
   store: Store,
   locate: Locate,
   parentId: number,
-): Promise<Map<string, ProcessResult>> {
-  const rows = await endedChildren(store, parentId).execute();
-  const outputs = rows.length === 0 ? new Map<number, LinkedData[]>() : await outputsOfChildren(store, parentId);
-  const named = (id: number) =>
-    (outputs.get(id) ?? []).map(({ label, data }) => ({ label, data: dataOf(data, locate) }));
-  return new Map(rows.map((row) => [row.uuid, resultOf(row, named(row.id))]));
+  uuids?: readonly string[],
+): Promise<ChildResults> {
+  if (uuids?.length === 0) return new Map();
+  const only = uuids === undefined || uuids.length > few ? undefined : uuids;
+  const ended = store
+    .selectFrom('processes')
+    .select(endColumns)
+    .where('parent_id', '=', parentId)
+    .where('ended_at', 'is not', null);
+  const rows = await (only === undefined ? ended : ended.where('uuid', 'in', only)).execute();
+  if (rows.length === 0) return new Map();
+  return childResults(rows, await outputsOfChildren(store, parentId, only), locate);
 }
 
-/** The same for a few of them. */
-export async function resultsAmong(
-  store: Store,
-  locate: Locate,
-  parentId: number,
-  uuids: readonly string[],
-): Promise<Map<string, ProcessResult>> {
-  if (uuids.length === 0) return new Map();
-  if (uuids.length > few) return resultsOfChildren(store, locate, parentId);
-  const results = new Map<string, ProcessResult>();
-  for (const row of await endedChildren(store, parentId).where('uuid', 'in', uuids).execute()) {
-    results.set(row.uuid, resultOf(row, await namedData(store, locate, row.id, 'outputs')));
-  }
-  return results;
-}
-
-/** Children that are asked for one by one; more are found faster among all. */
 const few = 200;
 
-function endedChildren(store: Store, parentId: number) {
-  return store.selectFrom('processes').selectAll().where('parent_id', '=', parentId).where('ended_at', 'is not', null);
+function childResults(
+  rows: readonly EndedRow[],
+  outputs: ReadonlyMap<number, readonly LinkedData[]>,
+  locate: Locate,
+): ChildResults {
+  return new Map(
+    rows.map((row) => {
+      const named = () => (outputs.get(row.id) ?? []).map(({ label, data }) => ({ label, data: dataOf(data, locate) }));
+      return [row.uuid, () => resultOf(row, named())];
+    }),
+  );
 }

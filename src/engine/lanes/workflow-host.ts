@@ -36,6 +36,8 @@ export interface WorkflowKeeper {
   readonly carryOut: (row: ProcessRow, transition: Transition) => Promise<ProcessRow>;
   /** Children were stored; those that run are begun now, those that have ended already are told of. */
   readonly begin: (children: readonly StoredChild[]) => void;
+  /** The workflow has nothing to do but to wait. */
+  readonly rests: () => void;
 }
 
 /** Stores what one workflow does, and makes its children. */
@@ -103,6 +105,10 @@ export class WorkflowHost implements ExecutionHost<PreparedCall>, ContextHost<Pr
     };
     this.row = await this.#keeper.carryOut(this.row, transition);
     this.#keeper.begin(children);
+  }
+
+  rests(): void {
+    this.#keeper.rests();
   }
 
   /** Children stand where it stands, and their definitions are found where its own is. */

@@ -11,7 +11,7 @@ import { Execution } from '../../workflow/execution.js';
 import type { WorkflowRecord } from '../../workflow/record.js';
 import type { ProcessResult } from '../../workflow/result.js';
 import type { LaneTools } from '../driver-tools.js';
-import { namedData, resultsAmong, resultsOfChildren } from './results.js';
+import { type ChildResults, namedData, resultsOfChildren } from './results.js';
 import { lookAgainIfWoken, type PreparedCall, WorkflowHost, type WorkflowKeeper } from './workflow-host.js';
 
 /** Milliseconds that a workflow has done nothing before it is written down that it waits. */
@@ -77,8 +77,7 @@ export class WorkflowRun {
       begun.state === 'running'
         ? begun
         : await keeper.carryOut(begun, { to: 'running', stage: runStage, dueAt: null, also });
-    const results =
-      records.length === 0 ? new Map<string, ProcessResult>() : await resultsOfChildren(store, locate, row.id);
+    const results: ChildResults = records.length === 0 ? new Map() : await resultsOfChildren(store, locate, row.id);
     const { values, data } = assembleInputs(definition, await namedData(store, locate, row.id, 'inputs'));
     if (row.version !== definition.version) {
       throw new WherryError(
@@ -130,20 +129,22 @@ export class WorkflowRun {
     this.#host.heard = row.wakes;
     this.#poked = true;
     const locate = (sha256: string) => repository.locate(sha256);
-    for (const [uuid, result] of await resultsAmong(store, locate, row.id, this.#execution.awaited)) {
-      this.#execution.ended(uuid, result);
-    }
+    const results = await resultsOfChildren(store, locate, row.id, this.#execution.awaited);
+    for (const [uuid, result] of results) this.#execution.ended(uuid, result());
     this.#execution.wake();
   }
 
-  /** Writes down that it waits, once it has done so for a while. */
-  async rest(): Promise<void> {
-    const { now } = this.#tools;
-    const at = now();
+  /** When it is to be written down that it waits; undefined where it does not, or where that is written already. */
+  get restsAt(): number | undefined {
     if (!this.idle) this.#idleSince = undefined;
-    else this.#idleSince ??= at;
+    else this.#idleSince ??= this.#tools.now();
     const isNew = this.row.state === 'running' || this.#poked;
-    if (this.#idleSince === undefined || at - this.#idleSince < restsAfter || !isNew) return;
+    return this.#idleSince === undefined || !isNew ? undefined : this.#idleSince + restsAfter;
+  }
+
+  /** Writes down that it waits. */
+  async rest(): Promise<void> {
+    const at = this.#tools.now();
     const waitingFor = this.#waitingFor();
     if (waitingFor === undefined) return;
     this.#poked = false;
