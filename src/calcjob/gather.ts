@@ -5,6 +5,7 @@ import { standardExit } from '../process/exit-codes.js';
 import type { Transition } from '../process/transition.js';
 import { fromJson, type Store } from '../store/store.js';
 import type { ProcessRow } from '../store/tables.js';
+import { whyCleaned } from './cleaned.js';
 import { type CalcJobContext, ownFiles, remoteDirectory, type StashedFiles, writeState } from './context.js';
 import { isPattern, longScript, missingCode, missingOf, patternWord, runLongScript, seeking } from './long-script.js';
 import { archiveName } from './stash.js';
@@ -45,15 +46,28 @@ export async function gather(context: CalcJobContext): Promise<Transition> {
   }
   for (const files of remoteCopy) add(await placeOf(context, files), { kind: 'copy', to: files.to });
   for (const files of remoteSymlink) add(await placeOf(context, files), { kind: 'link', to: files.to });
+  missing.push(...(await cleanedAmong(context, sources)));
   if (missing.length === 0) {
     const directory = remoteDirectory(context);
     const action = `gather files of the computer in ${directory}`;
     const { lines } = await runLongScript(context, gatheringScript(directory, sources), action, [missingCode]);
     missing.push(...missingOf(lines, sources.flatMap(namesIn)));
+    // What was being removed meanwhile may have come in part.
+    missing.push(...(await cleanedAmong(context, sources)));
   }
   if (missing.length === 0) return { to: 'waiting', stage: 'submit' };
   const refusal = standardExit('MISSING_SOURCE', missing.join(', '));
   return { to: 'running', stage: 'parse', changes: { checkpoint: writeState({ refusal }) } };
+}
+
+/** Of what is to be had, what stands in directories that were removed or are about to be. */
+async function cleanedAmong({ store, row }: CalcJobContext, sources: readonly Source[]): Promise<string[]> {
+  const gone: string[] = [];
+  for (const { from } of sources) {
+    const cleaned = await whyCleaned(store, row.computer_id, from);
+    if (cleaned !== undefined) gone.push(`${from} (${cleaned})`);
+  }
+  return gone;
 }
 
 /** What is looked for, each with its number in this order. */

@@ -16,6 +16,10 @@ const sentences: Sentences = {
   'process.kill-requested': ({ reason }) => `to be killed: ${reason}`,
   'process.failed-attempt': ({ stage, attempt, message, nextAt }) =>
     `${stage} failed (attempt ${attempt}): ${message}${nextAt === null ? '' : `; next try ${clock(isoTime(nextAt))}`}`,
+  'process.clean-requested': ({ reason }) => `its work directory is to be removed: ${reason}`,
+  'process.cleaned': ({ directory }) => `its work directory is removed: ${directory}`,
+  'process.clean-failed': ({ message, nextAt }) =>
+    `its work directory could not be removed: ${message}${nextAt === null ? '' : `; next try ${clock(isoTime(nextAt))}`}`,
   'process.report': ({ level, message }) => (level === 'info' ? message : `${level}: ${message}`),
   'job.intended': ({ attempt, jobName }) => `submission ${attempt} begins: ${jobName}`,
   'job.submitted': ({ jobId }) => `submitted as job ${jobId}`,

@@ -1,3 +1,4 @@
+import { whyCleaned } from '../calcjob/cleaned.js';
 import type { FileRole } from '../engine/process-files.js';
 import { WherryError } from '../errors.js';
 import type { Store } from '../store/store.js';
@@ -27,13 +28,17 @@ export function fileRole({ inputs, outputs, remote }: Which): FileRole | 'remote
   return inputs ? 'inputs' : 'outputs';
 }
 
-/** The computer on which a process has its directory. Errors: `not-found` while it has none. */
+/** The computer on which a process has its directory. Errors: `not-found` while it has none, and when it has none more. */
 export async function computerOfFiles(store: Store, row: ProcessRow): Promise<ComputerRow> {
   const { remote_directory: directory, computer_id: computerId } = row;
   if (directory === null || computerId === null) {
     throw new WherryError('not-found', `process ${row.id} has no directory on a computer`, {
       hint: `see: wherry explain ${row.id}`,
     });
+  }
+  const cleaned = await whyCleaned(store, computerId, row.id);
+  if (cleaned !== undefined) {
+    throw new WherryError('not-found', cleaned, { hint: `what was brought back is here: wherry files ls ${row.id}` });
   }
   return store.selectFrom('computers').selectAll().where('id', '=', computerId).executeTakeFirstOrThrow();
 }

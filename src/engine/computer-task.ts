@@ -1,4 +1,5 @@
 import { writeFile } from 'node:fs/promises';
+import { whyCleaned } from '../calcjob/cleaned.js';
 import { deadlines } from '../calcjob/context.js';
 import { WherryError } from '../errors.js';
 import type { Connection, RemoteEntry } from '../plugin/transport.js';
@@ -83,6 +84,8 @@ async function directoryOf(store: Store, computerId: number, processId: number):
     .where('id', '=', processId)
     .where('computer_id', '=', computerId)
     .executeTakeFirst();
+  const cleaned = await whyCleaned(store, computerId, processId);
+  if (cleaned !== undefined) throw new WherryError('not-found', cleaned);
   if (row?.remote_directory) return row.remote_directory;
   throw new WherryError('not-found', `process ${processId} has no directory on this computer`);
 }

@@ -171,10 +171,20 @@ export async function nextDueTime(store: Store, computerId: number, now: number)
       .executeTakeFirst();
     if (row?.due_at !== undefined && row.due_at !== null) times.push(row.due_at);
   }
+  const cleaning = await store
+    .selectFrom('cleanings')
+    .select('due_at')
+    .where('computer_id', '=', computerId)
+    .where('due_at', 'is not', null)
+    .where('due_at', '>', now)
+    .orderBy('due_at')
+    .limit(1)
+    .executeTakeFirst();
+  if (cleaning?.due_at !== undefined && cleaning.due_at !== null) times.push(cleaning.due_at);
   return times.length === 0 ? undefined : Math.min(...times);
 }
 
-/** Computers with something to do: processes that may go on, jobs in a queue, wishes to kill. */
+/** Computers with something to do: processes that may go on, jobs in a queue, wishes to kill, directories to remove. */
 export async function computersWithWork(store: Store | StoreTransaction): Promise<number[]> {
   const rows = await store
     .selectFrom('computers')
@@ -182,7 +192,8 @@ export async function computersWithWork(store: Store | StoreTransaction): Promis
     .where(
       sql<boolean>`exists (select 1 from processes where computer_id = computers.id and stage is not null and paused = 0)
         or exists (select 1 from processes where computer_id = computers.id and stage = 'update')
-        or exists (select 1 from processes where computer_id = computers.id and kill_requested_at is not null and ended_at is null)`,
+        or exists (select 1 from processes where computer_id = computers.id and kill_requested_at is not null and ended_at is null)
+        or exists (select 1 from cleanings where computer_id = computers.id and due_at is not null)`,
     )
     .execute();
   return rows.map((row) => row.id);

@@ -1,8 +1,9 @@
+import { cleaningOf, failureOf } from '../calcjob/cleaned.js';
 import { waitingForUnknown } from '../calcjob/settle.js';
 import { isTerminal } from '../process/states.js';
 import { stateOf } from '../process/transition.js';
 import { fromJson, type Store } from '../store/store.js';
-import type { ComputerRow, ProcessRow } from '../store/tables.js';
+import type { CleaningRow, ComputerRow, ProcessRow } from '../store/tables.js';
 import { backoff } from './backoff.js';
 import { releaseCommand } from './computer-unavailable.js';
 import { holdView } from './computer-view.js';
@@ -37,12 +38,13 @@ export async function explain(
   daemonRuns = false,
 ): Promise<Explanation> {
   const base = { id: row.id, state: row.state, stage: row.stage };
-  if (isTerminal(stateOf(row))) {
-    const end = [row.state, row.exit_status === null ? '' : `with exit status ${row.exit_status}`].join(' ').trim();
-    const details = [row.exit_message, fromJson<{ message: string }>(row.exception)?.message];
+  const cleaning = isTerminal(stateOf(row)) ? await cleaningOf(store, row.id) : undefined;
+  if (isTerminal(stateOf(row)) && (cleaning === undefined || cleaning.due_at === null)) {
+    const details = [row.exit_message, fromJson<{ message: string }>(row.exception)?.message, notCleaned(cleaning)];
     return {
       ...base,
-      ...{ waitingFor: null, since: isoTime(row.ended_at), next: `nothing: it is ${end}`, nextAt: null, driver: null },
+      ...{ waitingFor: null, since: isoTime(row.ended_at), next: `nothing: it is ${endText(row)}` },
+      ...{ nextAt: null, driver: null },
       details: details.filter((detail): detail is string => typeof detail === 'string' && detail !== ''),
     };
   }
@@ -51,7 +53,11 @@ export async function explain(
       ? undefined
       : await store.selectFrom('computers').selectAll().where('id', '=', row.computer_id).executeTakeFirst();
   const driver = await driverOfProcess(store, row, now);
-  const wait = (await computerWait(row, computer, now)) ?? (await ownWait(store, row, computer, now));
+  const general = await computerWait(row, computer, now);
+  const wait =
+    cleaning === undefined
+      ? (general ?? (await ownWait(store, row, computer, now)))
+      : cleaningWait(row, cleaning, general, now);
   return {
     ...base,
     waitingFor: wait.waitingFor,
@@ -61,6 +67,31 @@ export async function explain(
     driver,
     details: [...(wait.details ?? []), ...detailsOf(row, computer, driver, daemonRuns)],
   };
+}
+
+/** `finished with exit status 0`. */
+function endText({ state, exit_status }: ProcessRow): string {
+  return exit_status === null ? state : `${state} with exit status ${exit_status}`;
+}
+
+/** It has ended, and its work directory is to be removed. @param general what keeps the computer from anything */
+function cleaningWait(row: ProcessRow, cleaning: CleaningRow, general: Wait | undefined, now: number): Wait {
+  const failure = failureOf(cleaning);
+  const nextTry = (cleaning.due_at ?? 0) > now && failure !== undefined;
+  const own: Wait = {
+    waitingFor: nextTry ? `the next try to remove its work directory: ${failure.message}` : 'its turn to be cleaned',
+    since: null,
+    next: nextTry ? `try ${cleaning.attempts + 1} of ${backoff.attempts}` : 'its work directory is removed',
+    nextAt: cleaning.due_at,
+  };
+  const wait = general ?? own;
+  const what = `it is ${endText(row)}; its work directory is to be removed`;
+  return { ...wait, since: cleaning.requested_at, details: [what, ...(wait.details ?? [])] };
+}
+
+function notCleaned(cleaning: CleaningRow | undefined): string | undefined {
+  const failure = cleaning === undefined ? undefined : failureOf(cleaning);
+  return failure === undefined ? undefined : `its work directory was not removed: ${failure.message}`;
 }
 
 /** Only a person can help (paused, held), or the computer is left alone for a while. */

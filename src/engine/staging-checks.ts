@@ -1,3 +1,4 @@
+import { whyCleaned } from '../calcjob/cleaned.js';
 import { excluder } from '../calcjob/create.js';
 import { issueAt, issuesError, type Origin, type Path } from '../config/issues.js';
 import type { Job } from '../config/job.js';
@@ -26,6 +27,10 @@ export async function checkStaging(
     const problem = await problemOf(store, id, computer, stash);
     if (problem !== undefined) issues.push(issueAt(origin, path, `process ${id} ${problem}`));
   }
+  for (const { place, path } of pathsIn(job)) {
+    const cleaned = await whyCleaned(store, computer.id, place);
+    if (cleaned !== undefined) issues.push(issueAt(origin, path, cleaned));
+  }
   if (issues.length > 0) throw issuesError(origin.source, issues);
 }
 
@@ -46,6 +51,16 @@ function processesIn({ unstash, ...job }: Job): UsedProcess[] {
   return [...used, { id: unstash.from, path: ['unstash', 'from'], stash: true }];
 }
 
+/** Absolute places on the computer that it takes something of. */
+function pathsIn({ remoteFolder, remoteCopy = [], remoteSymlink = [] }: Job): { place: string; path: Path }[] {
+  const places = Object.entries({ remoteCopy, remoteSymlink }).flatMap(([key, entries]) =>
+    entries.flatMap(({ from }, index) =>
+      typeof from === 'string' ? [{ place: from, path: [key, index, 'from'] }] : [],
+    ),
+  );
+  return remoteFolder === undefined ? places : [...places, { place: remoteFolder, path: ['remoteFolder'] }];
+}
+
 async function problemOf(store: Store, id: number, computer: ComputerRow, stash: boolean): Promise<string | undefined> {
   const row = await store
     .selectFrom('processes')
@@ -56,5 +71,7 @@ async function problemOf(store: Store, id: number, computer: ComputerRow, stash:
   if (row.computer_id !== computer.id) return `did not run on ${computer.label}`;
   if (row.ended_at === null) return 'has not ended';
   if (stash) return fromJson<{ stash?: unknown }>(row.outputs)?.stash === undefined ? 'has stashed nothing' : undefined;
-  return row.remote_directory === null ? 'has left no directory on the computer' : undefined;
+  if (row.remote_directory === null) return 'has left no directory on the computer';
+  const cleaned = await whyCleaned(store, computer.id, id);
+  return cleaned === undefined ? undefined : `has no files there any more: ${cleaned}`;
 }

@@ -1,3 +1,4 @@
+import { cleaningOf, isRefused } from '../calcjob/cleaned.js';
 import { programsOf } from '../calcjob/programs.js';
 import type { Job } from '../config/job.js';
 import { WherryError } from '../errors.js';
@@ -5,7 +6,7 @@ import type { JobInfo } from '../plugin/scheduler.js';
 import { type LinkedData, linkedData } from '../store/data.js';
 import { eventsOf } from '../store/events.js';
 import { fromJson, type Store } from '../store/store.js';
-import type { ComputerRow, EventRow, FileRow, ProcessRow, SubmissionRow } from '../store/tables.js';
+import type { CleaningRow, ComputerRow, EventRow, FileRow, ProcessRow, SubmissionRow } from '../store/tables.js';
 import { type StageTiming, stageTimings } from './stage-timings.js';
 
 /** What `ps --json` tells of a process. Times are ISO 8601; what is not known is null. */
@@ -64,11 +65,27 @@ export interface ProcessDetails extends ProcessSummary {
   readonly attempts: readonly AttemptView[];
   readonly timings: readonly StageTiming[];
   readonly remoteDirectory: string | null;
+  /** The removal of that directory; null when nobody has asked for it. */
+  readonly cleaning: CleaningView | null;
   readonly accounting: JobInfo | null;
   readonly exception: { readonly code: string; readonly message: string; readonly hint?: string } | null;
   /** The last failure of the present stage, and how many there were in a row. */
   readonly lastError: { readonly code: string; readonly message: string; readonly hint?: string } | null;
   readonly failedAttempts: number;
+}
+
+/** What became of the wish to remove a directory. */
+export interface CleaningView {
+  /** `refused`: it was not touched; `failed`: it was given up. */
+  readonly outcome: 'waiting' | 'cleaned' | 'refused' | 'failed';
+  readonly requestedAt: string;
+  /** The workflow that asked for it; null where a person did. */
+  readonly requestedBy: number | null;
+  readonly cleanedAt: string | null;
+  /** When it is tried next. */
+  readonly nextAt: string | null;
+  /** The last failure. */
+  readonly failure: { readonly code: string; readonly message: string; readonly hint?: string } | null;
 }
 
 export interface FileView {
@@ -284,10 +301,26 @@ export async function processDetails(store: Store, row: ProcessRow): Promise<Pro
     attempts: submissions.map(attemptView),
     timings: stageTimings(row, events),
     remoteDirectory: row.remote_directory,
+    cleaning: cleaningView(await cleaningOf(store, row.id)),
     accounting: fromJson<JobInfo>(row.job_info) ?? null,
     exception: withoutStack(row.exception),
     lastError: withoutStack(row.last_error),
     failedAttempts: row.attempts,
+  };
+}
+
+/** The removal of a directory as other programs see it. */
+export function cleaningView(cleaning: CleaningRow | undefined): CleaningView | null {
+  if (cleaning === undefined) return null;
+  const { cleaned_at, due_at } = cleaning;
+  const ended = cleaned_at !== null ? 'cleaned' : isRefused(cleaning) ? 'refused' : 'failed';
+  return {
+    outcome: due_at === null ? ended : 'waiting',
+    requestedAt: isoTime(cleaning.requested_at),
+    requestedBy: cleaning.requested_by,
+    cleanedAt: isoTime(cleaned_at),
+    nextAt: isoTime(due_at),
+    failure: withoutStack(cleaning.failure),
   };
 }
 

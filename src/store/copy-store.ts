@@ -18,6 +18,7 @@ const keys: Readonly<Record<TableName, readonly string[]>> = {
   submissions: ['id'],
   process_pools: ['process_id', 'pool'],
   monitors: ['process_id'],
+  cleanings: ['process_id'],
   files: ['process_id', 'role', 'path'],
   events: ['id'],
   cursors: ['name'],

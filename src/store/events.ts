@@ -14,6 +14,9 @@ export interface EventData {
   'process.played': Record<string, never>;
   'process.kill-requested': { reason: string };
   'process.failed-attempt': { stage: string; attempt: number; code: string; message: string; nextAt: number | null };
+  'process.clean-requested': { reason: string };
+  'process.cleaned': { directory: string };
+  'process.clean-failed': { attempt: number; code: string; message: string; nextAt: number | null };
   'process.report': { level: 'info' | 'warning' | 'error'; message: string };
   'job.intended': { attempt: number; jobName: string };
   'job.submitted': { attempt: number; jobName: string; jobId: string };

@@ -336,4 +336,25 @@ export const migrations: Readonly<Record<string, Migration>> = {
         .execute();
     },
   },
+  '0007_cleanings': {
+    async up(db: Kysely<unknown>) {
+      await db.schema
+        .createTable('cleanings')
+        .addColumn('process_id', 'integer', (column) => column.primaryKey().references('processes.id'))
+        .addColumn('computer_id', 'integer', (column) => column.notNull().references('computers.id'))
+        .addColumn('requested_at', 'bigint', (column) => column.notNull())
+        .addColumn('requested_by', 'integer', (column) => column.references('processes.id'))
+        .addColumn('due_at', 'bigint')
+        .addColumn('attempts', 'integer', (column) => column.notNull().defaultTo(0))
+        .addColumn('cleaned_at', 'bigint')
+        .addColumn('failure', 'text')
+        .execute();
+      await db.schema
+        .createIndex('cleanings_due')
+        .on('cleanings')
+        .columns(['computer_id', 'due_at'])
+        .where(sql<boolean>`due_at is not null`)
+        .execute();
+    },
+  },
 };

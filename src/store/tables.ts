@@ -11,6 +11,7 @@ export interface Tables {
   submissions: SubmissionTable;
   process_pools: ProcessPoolTable;
   monitors: MonitorTable;
+  cleanings: CleaningTable;
   files: FileTable;
   events: EventTable;
   cursors: CursorTable;
@@ -164,6 +165,23 @@ export interface MonitorTable {
   state: string;
 }
 
+/** The directory of an ended calcjob is to be removed from its computer, or was. */
+export interface CleaningTable {
+  process_id: number;
+  /** That of the process. */
+  computer_id: number;
+  requested_at: number;
+  /** The workflow that asked for it when it had ended; null where a person did. */
+  requested_by: number | null;
+  /** When a driver should see to it next; null when it is over. */
+  due_at: number | null;
+  attempts: Generated<number>;
+  /** When the directory was found to be gone. */
+  cleaned_at: number | null;
+  /** The last failure: JSON {code, message, hint, at}. */
+  failure: string | null;
+}
+
 /** A file of a process, its content in the repository. */
 export interface FileTable {
   process_id: number;
@@ -254,6 +272,7 @@ export type ProcessRow = Selectable<ProcessTable>;
 export type NewProcessRow = Insertable<ProcessTable>;
 export type ProcessChanges = Omit<Updateable<ProcessTable>, 'id' | 'uuid' | 'inputs' | 'created_at'>;
 export type SubmissionRow = Selectable<SubmissionTable>;
+export type CleaningRow = Selectable<CleaningTable>;
 export type FileRow = Selectable<FileTable>;
 export type EventRow = Selectable<EventTable>;
 export type LeaseRow = Selectable<LeaseTable>;

@@ -1,4 +1,4 @@
-import { type DataPiece, type ProcessDetails, processDetails } from '../../engine/views.js';
+import { type CleaningView, type DataPiece, type ProcessDetails, processDetails } from '../../engine/views.js';
 import { commandLine } from '../../plugin/shell.js';
 import { formatDuration } from '../../plugin/units.js';
 import { defineCommand, idPositionals, json } from '../command.js';
@@ -48,6 +48,7 @@ function describe(one: ProcessDetails): string[] {
       'last error': lastError === null ? undefined : `${lastError.message} (attempt ${one.failedAttempts})`,
       computer: optional(one.computer),
       directory: optional(one.remoteDirectory),
+      cleaned: one.cleaning === null ? undefined : cleaningText(one.cleaning),
       imported: one.imported ? 'its results were taken from the directory; nothing was submitted' : undefined,
       job: optional(one.jobId),
       'job state':
@@ -89,6 +90,15 @@ function describe(one: ProcessDetails): string[] {
       ),
     ),
   ];
+}
+
+function cleaningText({ outcome, requestedAt, requestedBy, cleanedAt, failure }: CleaningView): string {
+  if (cleanedAt !== null) return `the directory was removed ${clock(cleanedAt)}`;
+  if (outcome === 'waiting') {
+    const who = requestedBy === null ? '' : `, by process ${requestedBy}`;
+    return `the directory is to be removed, asked for ${clock(requestedAt)}${who}`;
+  }
+  return `no: ${outcome === 'refused' ? 'refused' : 'given up'}: ${failure?.message ?? ''}`;
 }
 
 function outputLines({ outputs, data }: ProcessDetails): string[] {

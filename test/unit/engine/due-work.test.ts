@@ -1,5 +1,6 @@
 import { CompiledQuery, sql } from 'kysely';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { dueCleanings } from '../../../src/engine/clean-work.js';
 import {
   computersWithWork,
   dueRows,
@@ -87,6 +88,7 @@ describe('the work of a computer', () => {
     'ids of jobs': (store) => queuedJobIds(store, 1),
     'is there a job in the queue': (store) => hasQueuedRows(store, 1),
     'wishes to kill': (store) => killIntents(store, 1),
+    'directories to remove': (store) => dueCleanings(store, 1, now, 8, none),
     'the next due time': (store) => nextDueTime(store, 1, now),
     'computers with work': (store) => computersWithWork(store),
     'what the limits allow': (store) =>
@@ -121,6 +123,13 @@ describe('the work of a computer', () => {
     expect(await computersWithWork(rig.store)).toEqual([]);
     await rig.store.updateTable('processes').set({ kill_requested_at: 1 }).where('id', '=', queued.id).execute();
     expect(await computersWithWork(rig.store)).toEqual([computer.row.id]);
+    await rig.store.updateTable('processes').set({ ended_at: 1 }).where('id', '=', queued.id).execute();
+    expect(await computersWithWork(rig.store)).toEqual([]);
+    const wish = { process_id: queued.id, computer_id: computer.row.id, requested_at: 1, due_at: 1 };
+    await rig.store.insertInto('cleanings').values(wish).execute();
+    expect(await computersWithWork(rig.store)).toEqual([computer.row.id]);
+    await rig.store.updateTable('cleanings').set({ due_at: null }).execute();
+    expect(await computersWithWork(rig.store)).toEqual([]);
   });
 
   it('that is due comes by priority, then the longest due first, over all stages', async () => {

@@ -1,0 +1,74 @@
+import { CommandError, WherryError } from '../errors.js';
+import { checkAbsolutePath } from '../plugin/paths.js';
+import { quote } from '../plugin/shell.js';
+import { type CalcJobContext, remoteDirectory, workDirectory } from './context.js';
+import { jobDirectory } from './job-directory.js';
+import { longScript, runLongScript } from './long-script.js';
+
+/** Exit code of a script that does not remove what it has found; it prints why. */
+const refusedCode = 67;
+
+/**
+ * Removes the directory of an ended calcjob from its computer; one that is gone is as good as removed. Only the directory
+ * that has its name of this very process is ever removed, and no link is followed on the way to it or in it.
+ * Errors: `unsafe-path` for anything else; those of commands on files.
+ * @returns the directory
+ */
+export async function clean(context: CalcJobContext): Promise<string> {
+  const base = checkAbsolutePath(workDirectory(context.connection, context.computer.config));
+  const directory = ownDirectory(context, base);
+  const script = cleanScript(base, directory.slice(base.length + 1));
+  try {
+    const { lines, exitCode } = await runLongScript(context, script, `remove ${directory}`, [refusedCode]);
+    if (exitCode === refusedCode) throw refused(`${base}/${lines[0] ?? ''}; nothing was removed`);
+  } catch (error) {
+    if (!(error instanceof CommandError) || error.code !== 'file-exists') throw error;
+    // Files have come while it was being emptied: by a program that ends, or by a file system that keeps what is open.
+    const hint = 'something still writes there; it is tried again';
+    throw new WherryError('command-failed', error.message, { transient: true, hint, cause: error });
+  }
+  return directory;
+}
+
+/** The directory of the process, if it is the one that Wherry has made for it. Errors: `unsafe-path`. */
+function ownDirectory(context: CalcJobContext, base: string): string {
+  const { row, job, computer } = context;
+  const directory = remoteDirectory(context);
+  if (job.remoteFolder !== undefined) throw refused(`${directory} was made by others: the run was imported`);
+  const own = jobDirectory(base, row.uuid);
+  if (directory === own) return own;
+  throw refused(
+    `${directory} is not below ${base}, which is the work directory of ${computer.config.label} now`,
+    'remove it by hand, or give the computer its former work directory for the time of it',
+  );
+}
+
+function refused(message: string, hint?: string): WherryError {
+  return new WherryError('unsafe-path', message, hint === undefined ? {} : { hint });
+}
+
+/**
+ * What cannot be looked at is not taken for gone. A job may have left folders that it did not want to be written to: they
+ * are its own, and are opened.
+ */
+function cleanScript(base: string, path: string): string {
+  const [first = '', second = '', name = ''] = path.split('/').map(quote);
+  const place = `${first}/${second}/${name}`;
+  const prepare = `\
+for part in ${first} ${first}/${second} ${place}; do
+  [ ! -L "$part" ] || { echo "$part is a link"; exit ${refusedCode}; }
+done
+why=$(ls -d ${place} 2>&1 >/dev/null) || {
+  case $why in *'No such file or directory') exit 0 ;; esac
+  printf '%s\\n' "$why" >&2
+  exit 1
+}
+[ -d ${place} ] || { echo ${quote(`${path} is no directory`)}; exit ${refusedCode}; }
+chmod u+rwx ${place} 2>/dev/null || :`;
+  return `${longScript(base, prepare, place)}
+cd ..
+rm -rf ./${name} 2>/dev/null || {
+  find ./${name} -type d ! -perm -700 -exec chmod u+rwx {} \\; 2>/dev/null || :
+  rm -rf ./${name}
+}`;
+}
