@@ -1,5 +1,4 @@
 import { randomBytes, randomUUID } from 'node:crypto';
-import { setTimeout as delay, setImmediate as nextTurn } from 'node:timers/promises';
 import { messageOf, WherryError } from '../errors.js';
 import type { LifecycleHooks } from '../process/hooks.js';
 import { claimLease, leaseHolder, releaseLease, renewLease } from '../store/leases.js';
@@ -17,6 +16,7 @@ import { type DefinitionSource, definitionsOf } from './lanes/definition-source.
 import { laneLease, sharedLanes } from './lanes/lane.js';
 import { LaneDriver } from './lanes/lane-driver.js';
 import { type LaneDrivers, LaneWork } from './lanes/lane-kind.js';
+import { Pauses, type Sleep } from './pauses.js';
 import type { Profile } from './profile.js';
 import { TransportQueue } from './transport-queue.js';
 import type { WorkDriver } from './work-driver.js';
@@ -28,8 +28,8 @@ export interface EngineOptions {
   readonly now?: () => number;
   readonly random?: () => number;
   readonly nonce?: () => string;
-  /** Waits until a moment of `now`, or until the signal comes; never fails. By default time passes by itself. */
-  readonly sleep?: (until: number, signal: AbortSignal) => Promise<void>;
+  /** Waits until a moment of `now`. By default time passes by itself. */
+  readonly sleep?: Sleep;
   /** Most milliseconds between two steps. */
   readonly heartbeat?: number;
   /** Milliseconds that a lease lasts unless it is renewed; tests make it short. */
@@ -44,12 +44,8 @@ export interface EngineOptions {
   readonly codeThread?: CodeThreadOptions;
 }
 
-/**
- * Milliseconds. Between steps intents of other programs are looked for. Steps keep a distance, so that a thousand ends
- * of verbs are not a thousand rounds of questions to the store: a job that is alone hardly ever waits for it, and verbs
- * in progress keep the channels busy meanwhile.
- */
-const timing = { lease: 30_000, heartbeat: 250, distance: 25 } as const;
+/** Milliseconds. Between steps intents of other programs are looked for. */
+const timing = { lease: 30_000, heartbeat: 250 } as const;
 /** A lease outlives several renewals; what could not be renewed is let go of before others may take it. */
 const renewalsPerLease = 4;
 const abandonedAfter = 0.8;
@@ -78,23 +74,19 @@ export class Engine implements AsyncDisposable {
   readonly #work: readonly SharedWork[];
   readonly definitions: DefinitionSource;
   readonly #codeThread: CodeThread | undefined;
-  readonly #simulatedSleep: EngineOptions['sleep'];
+  readonly #pauses: Pauses;
+  readonly #isSimulated: boolean;
   readonly owner: string;
   /** By the names of their leases. */
   readonly #drivers = new Map<string, WorkDriver>();
   readonly #foreign = new Map<number, ForeignDriver>();
   #clockIsRight = false;
-  /** Did something end since the present step began? */
-  #woken = false;
-  #wakeUp: (() => void) | undefined;
   #renewed = 0;
   #guard: NodeJS.Timeout | undefined;
   /** The database failed since the last step; how often it did of late, and when. */
   #trouble: WherryError | undefined;
   #outages = 0;
   #lastOutage = 0;
-  /** When the last step began, by a clock that nobody sets. */
-  #stepped = 0;
 
   constructor(profile: Profile, options: EngineOptions = {}) {
     const { hooks = [], now = Date.now, random = Math.random, nonce = () => randomBytes(5).toString('hex') } = options;
@@ -103,7 +95,8 @@ export class Engine implements AsyncDisposable {
     this.owner = options.owner ?? randomUUID();
     this.#heartbeat = options.heartbeat ?? timing.heartbeat;
     this.#lease = options.lease ?? timing.lease;
-    this.#simulatedSleep = options.sleep;
+    this.#pauses = new Pauses(now, options.sleep);
+    this.#isSimulated = options.sleep !== undefined;
     this.#tools = {
       store,
       repository,
@@ -117,10 +110,7 @@ export class Engine implements AsyncDisposable {
       now,
       random,
       nonce,
-      wake: () => {
-        this.#woken = true;
-        this.#wakeUp?.();
-      },
+      wake: () => this.#pauses.wake(),
       storeTrouble: (error) => {
         this.#trouble = error;
       },
@@ -182,7 +172,7 @@ export class Engine implements AsyncDisposable {
         continue;
       }
       const latest = this.#tools.now() + this.#heartbeat;
-      await this.#sleep(Math.min(next ?? latest, latest), options.signal);
+      await this.#pauses.wait(Math.min(next ?? latest, latest), options.signal);
     }
   }
 
@@ -194,13 +184,13 @@ export class Engine implements AsyncDisposable {
 
   /** Something outside says that there may be more to do. */
   wake(): void {
-    this.#tools.wake();
+    this.#pauses.wake();
   }
 
   /** Waits a little for a database that does not answer. Errors: any other error as it is. */
   async #outage(error: unknown, signal: AbortSignal): Promise<void> {
     if (!isStoreTrouble(error)) throw error;
-    this.#begin();
+    this.#pauses.begin();
     const { now } = this.#tools;
     if (now() - this.#renewed >= this.#lease * abandonedAfter) {
       for (const driver of [...this.#drivers.values()]) await this.#dismiss(driver, 'its lease could not be renewed');
@@ -210,7 +200,7 @@ export class Engine implements AsyncDisposable {
     this.#lastOutage = now();
     const pause = Math.min(outagePause.longest, outagePause.first * 2 ** this.#outages);
     this.#outages += 1;
-    await this.#sleep(now() + pause, signal);
+    await this.#pauses.wait(now() + pause, signal);
   }
 
   /** One pass: everything that is due, and what becomes due at once by it; then it returns. */
@@ -218,7 +208,7 @@ export class Engine implements AsyncDisposable {
     for (;;) {
       const next = await this.#step(undefined);
       if (signal.aborted || (!this.busy && (next === undefined || next > this.#tools.now()))) return;
-      await this.#sleep(Math.min(next ?? Number.POSITIVE_INFINITY, this.#tools.now() + this.#heartbeat), signal);
+      await this.#pauses.wait(Math.min(next ?? Number.POSITIVE_INFINITY, this.#tools.now() + this.#heartbeat), signal);
     }
   }
 
@@ -230,13 +220,13 @@ export class Engine implements AsyncDisposable {
   async settle(signal: AbortSignal): Promise<void> {
     for (const driver of this.#drivers.values()) driver.drain();
     while (!signal.aborted) {
-      this.#begin();
+      this.#pauses.begin();
       await this.#renew().catch((error: unknown) => this.#outage(error, signal));
       const done = (driver: WorkDriver) => !driver.mustSettle || driver.stopped.aborted;
       const free = [...this.#drivers.values()].filter(done);
       await Promise.all(free.map((driver) => this.#dismiss(driver, 'the driver ends')));
       if (this.#drivers.size === 0) return;
-      await this.#sleep(this.#tools.now() + this.#heartbeat, signal);
+      await this.#pauses.wait(this.#tools.now() + this.#heartbeat, signal);
     }
   }
 
@@ -246,11 +236,6 @@ export class Engine implements AsyncDisposable {
     clearTimeout(this.#guard);
     await this.#codeThread?.[Symbol.asyncDispose]();
     await this.#tools.queue[Symbol.asyncDispose]();
-  }
-
-  #begin(): void {
-    this.#woken = false;
-    this.#stepped = performance.now();
   }
 
   /**
@@ -264,7 +249,7 @@ export class Engine implements AsyncDisposable {
   }
 
   async #step(computers: readonly number[] | undefined): Promise<number | undefined> {
-    this.#begin();
+    this.#pauses.begin();
     const trouble = this.#trouble;
     this.#trouble = undefined;
     await this.#renew();
@@ -362,7 +347,7 @@ export class Engine implements AsyncDisposable {
    */
   #guardLeases(elapsed: number): void {
     clearTimeout(this.#guard);
-    if (this.#simulatedSleep !== undefined) return;
+    if (this.#isSimulated) return;
     const reason = new WherryError('aborted', 'its lease could not be renewed');
     const abandon = () => {
       for (const driver of this.#drivers.values()) driver.abandon(reason);
@@ -380,40 +365,5 @@ export class Engine implements AsyncDisposable {
       // What could not be written down is found out by others: the lease runs out.
       if (!isStoreTrouble(error)) throw error;
     }
-  }
-
-  /**
-   * Waits until a time, a wake-up or the signal. It always lets the event loop turn: queries of an embedded database
-   * never do, and a loop of them alone would keep everything that it waits for from happening.
-   */
-  async #sleep(until: number, signal: AbortSignal): Promise<void> {
-    await nextTurn();
-    if (this.#simulatedSleep !== undefined) return this.#sleepSimulated(this.#simulatedSleep, until, signal);
-    await this.#untilWoken(until, signal);
-    const rest = this.#stepped + timing.distance - performance.now();
-    if (rest > 0 && !signal.aborted) await delay(rest);
-  }
-
-  async #sleepSimulated(sleep: NonNullable<EngineOptions['sleep']>, until: number, signal: AbortSignal): Promise<void> {
-    if (this.#woken || signal.aborted) return;
-    const woken = new AbortController();
-    this.#wakeUp = () => woken.abort();
-    await sleep(Math.max(until, this.#tools.now() + 1), AbortSignal.any([signal, woken.signal]));
-    this.#wakeUp = undefined;
-  }
-
-  async #untilWoken(until: number, signal: AbortSignal): Promise<void> {
-    if (this.#woken || signal.aborted) return;
-    await new Promise<void>((resolve) => {
-      const done = () => {
-        clearTimeout(timer);
-        signal.removeEventListener('abort', done);
-        this.#wakeUp = undefined;
-        resolve();
-      };
-      const timer = setTimeout(done, Math.max(1, until - this.#tools.now()));
-      signal.addEventListener('abort', done, { once: true });
-      this.#wakeUp = done;
-    });
   }
 }
