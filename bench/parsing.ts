@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import type { Communicator } from '../src/broker/communicator.js';
-import { driverAddress } from '../src/engine/control/messages.js';
+import { driverAddress } from '../src/engine/control/addresses.js';
 import { openCommunicator } from '../src/engine/control/open-communicator.js';
 import { initProfile } from '../src/engine/init-profile.js';
 import type { Profile } from '../src/engine/profile.js';

@@ -1,5 +1,5 @@
 import type { Communicator } from '../broker/communicator.js';
-import { processQueue } from '../engine/control/messages.js';
+import { processQueue } from '../engine/control/addresses.js';
 import { openCommunicator } from '../engine/control/open-communicator.js';
 import { WherryError } from '../errors.js';
 import { flag, type GlobalArguments } from './command.js';

@@ -1,8 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Broadcast, Communicator, Json } from '../../src/broker/communicator.js';
+import { processQueue } from '../../src/engine/control/addresses.js';
 import { Driver } from '../../src/engine/control/driver.js';
-import { processQueue } from '../../src/engine/control/messages.js';
 import { endsOf, News } from '../../src/engine/control/news.js';
 import { openCommunicator } from '../../src/engine/control/open-communicator.js';
 import { presentWorkers } from '../../src/engine/control/presence.js';

@@ -1,5 +1,5 @@
 import type { ParkedTask } from '../../broker/communicator.js';
-import { processQueue } from '../../engine/control/messages.js';
+import { processQueue } from '../../engine/control/addresses.js';
 import { openCommunicator } from '../../engine/control/open-communicator.js';
 import { isoTime } from '../../engine/views.js';
 import { defineCommand, json } from '../command.js';

@@ -1,7 +1,7 @@
 import type { QueueStatus } from '../../broker/communicator.js';
 import { messageOf, WherryError } from '../../errors.js';
 import type { Profile } from '../profile.js';
-import { processQueue } from './messages.js';
+import { processQueue } from './addresses.js';
 import { mayBeHeard, openCommunicator } from './open-communicator.js';
 
 /** How the broker of a profile is. */

@@ -1,6 +1,6 @@
 import { WherryError } from '../../errors.js';
 import type { Profile } from '../profile.js';
-import { wakeSubjects } from './messages.js';
+import { wakeSubjects } from './addresses.js';
 import { mayBeHeard, openCommunicator } from './open-communicator.js';
 
 /** Milliseconds: who is hurried shall not be waited for. */

@@ -8,7 +8,7 @@ import { computerLease } from '../computer-lease.js';
 import { type ComputerTask, carryOutTask, type TaskResult } from '../computer-task.js';
 import type { Profile } from '../profile.js';
 import type { CheckResult } from '../test-computer.js';
-import { driverAddress } from './messages.js';
+import { driverAddress } from './addresses.js';
 import { mayBeHeard, openCommunicator } from './open-communicator.js';
 
 /** The holder may change between two questions; milliseconds between tries. */

@@ -1,7 +1,6 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Communicator } from '../../broker/communicator.js';
-import { readSecrets } from '../../config/secrets.js';
 import { profileUuid } from '../../store/profile-uuid.js';
 import type { Profile } from '../profile.js';
 
@@ -30,6 +29,7 @@ export async function openCommunicator(profile: Profile, options: OpenOptions = 
     return openEmbedded({ directory, hub: preferred ? 'prefer' : 'if-needed', waitForBroker, patience, onProblem });
   }
   const { openAmqp } = await import('../../broker/amqp/index.js');
+  const { readSecrets } = await import('../../config/secrets.js');
   const { broker: password } = await readSecrets(location, process.env);
   return openAmqp({
     url: settings.broker,

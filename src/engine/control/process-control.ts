@@ -9,8 +9,9 @@ import { leaseHolder } from '../../store/leases.js';
 import { leaseOf } from '../driver-of.js';
 import type { Profile } from '../profile.js';
 import type { ProcessSummary } from '../views.js';
+import { driverAddress, processQueue, wakeSubjects } from './addresses.js';
 import { applyIntent } from './apply-intent.js';
-import { driverAddress, type Intent, type ProcessTask, processQueue, wakeSubjects } from './messages.js';
+import type { Intent, ProcessTask } from './messages.js';
 
 /** What became of a wish: how the process is, and whether the driver that works on it has heard. */
 export interface Controlled {
