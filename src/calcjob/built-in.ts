@@ -9,14 +9,18 @@ export const Shell = defineCalcJob({
   name: 'shell',
   description: 'Runs a command on a computer, with files, and gives what it prints and what is retrieved.',
   inputs: z.object({
-    command: z.array(z.string()).min(1),
-    /** They have their own names in the job's directory; here they are called as one likes. */
-    files: namespace({}, { dynamic: file(), optional: true }),
-    /** Put into the job's directory as it is. */
-    folder: folder().optional(),
-    stdin: z.string().optional(),
+    command: z.array(z.string()).min(1).describe('the program and its arguments'),
+    files: namespace(
+      {},
+      { dynamic: file(), optional: true, help: 'sent under their own names, whatever they are called here' },
+    ),
+    folder: folder().optional().describe('what is in it is sent'),
+    stdin: z.string().optional().describe('the sent file that the command reads'),
   }),
-  outputs: z.object({ stdout: file().optional(), stderr: file().optional() }),
+  outputs: z.object({
+    stdout: file().optional().describe('what it printed'),
+    stderr: file().optional().describe('what it printed as errors'),
+  }),
   prepare({ inputs, folder: sent }) {
     if (inputs.folder !== undefined) sent.copy('.', inputs.folder);
     for (const [name, data] of Object.entries(inputs.files ?? {})) sent.copy(data.name === '' ? name : data.name, data);
@@ -56,8 +60,8 @@ export const ArithmeticAdd = defineCalcJob({
   },
 });
 
-const place = { source: remoteFolder() };
-const names = z.array(z.string()).min(1);
+const place = { source: remoteFolder().describe('where they are') };
+const names = z.array(z.string()).min(1).describe('names and patterns');
 
 /** Brings files from a directory on a computer; nothing is submitted there. */
 export const Transfer = defineCalcJob({
@@ -75,8 +79,8 @@ export const Stash = defineCalcJob({
   inputs: z.object({
     ...place,
     files: names,
-    to: z.string(),
-    mode: z.enum(['copy', 'tar', 'tar.gz', 'tar.xz']).default('copy'),
+    to: z.string().describe('an absolute directory, in which they get a folder of their own'),
+    mode: z.enum(['copy', 'tar', 'tar.gz', 'tar.xz']).default('copy').describe('as they are, or in one archive'),
   }),
   outputs: z.object({}),
   prepare({ inputs: { source, files, to, mode } }) {
@@ -88,7 +92,10 @@ export const Stash = defineCalcJob({
 export const Unstash = defineCalcJob({
   name: 'unstash',
   description: 'Brings what was stashed into a new directory on the same computer.',
-  inputs: z.object({ ...place, files: names.optional() }),
+  inputs: z.object({
+    source: remoteFolder().describe('a stash'),
+    files: names.optional().describe('names and patterns; default: everything'),
+  }),
   outputs: z.object({}),
   prepare({ inputs: { source, files } }) {
     const { computer, path } = source.value;

@@ -1,9 +1,11 @@
 import type { z } from 'zod';
 import type { JobInput } from '../config/job.js';
-import type { FolderData } from '../process/data.js';
+import type { FolderData, LocalFile, RemoteFolderData } from '../process/data.js';
 import { type ExitCodeTemplates, type ProcessDefinition, type ProcessSpec, register } from '../process/definition.js';
 import type { ExitCode } from '../process/exit-codes.js';
+import { withPorts } from '../process/expose.js';
 import type { GivenOutputsOf, SeenInputsOf } from '../process/inputs.js';
+import { folder, type RemotePlace, remoteFolder } from '../process/namespace.js';
 import type { InputFolder } from './input-folder.js';
 
 /** What a definition says of its job: everything that a job file may say, except for what its caller decides. */
@@ -66,6 +68,25 @@ export interface CalcJobSpec<Inputs extends z.ZodObject, Outputs extends z.ZodOb
     | Promise<GivenOutputsOf<{ readonly outputs: Outputs }> | CalcJobExit>;
 }
 
+/** What every calcjob gives beside its own outputs, unless it has one of the same name. */
+const commonOutputs = {
+  retrieved: folder().optional().describe('what was brought back'),
+  remoteFolder: remoteFolder().optional().describe('the directory of its job'),
+  stash: remoteFolder().optional().describe('where files of it are kept on the computer'),
+};
+
+/** Whoever gives them need not have them, but those that a calcjob gives are there. */
+interface CommonOutputs {
+  readonly retrieved: z.ZodType<FolderData, FolderData | LocalFile | undefined>;
+  readonly remoteFolder: z.ZodType<RemoteFolderData, RemoteFolderData | RemotePlace | undefined>;
+  readonly stash: z.ZodOptional<z.ZodType<RemoteFolderData, RemoteFolderData | RemotePlace>>;
+}
+
+type WithCommon<Outputs extends z.ZodObject> =
+  Outputs extends z.ZodObject<infer Shape, infer Config>
+    ? z.ZodObject<Shape & Omit<CommonOutputs, keyof Shape>, Config>
+    : never;
+
 /** A calcjob that can be run, submitted, and called by workflows. */
 export interface CalcJobDefinition<
   Inputs extends z.ZodObject = z.ZodObject,
@@ -101,6 +122,11 @@ export function defineCalcJob<
   Inputs extends z.ZodObject,
   Outputs extends z.ZodObject,
   const Codes extends ExitCodeTemplates = Record<never, never>,
->(spec: CalcJobSpec<Inputs, Outputs, Codes>): CalcJobDefinition<Inputs, Outputs, Codes> {
-  return register({ version: 1, ...spec, kind: 'calcjob' } as unknown as CalcJobDefinition<Inputs, Outputs, Codes>);
+>(spec: CalcJobSpec<Inputs, Outputs, Codes>): CalcJobDefinition<Inputs, WithCommon<Outputs>, Codes> {
+  const outputs = withPorts(spec.outputs, commonOutputs);
+  return register({ version: 1, ...spec, outputs, kind: 'calcjob' } as unknown as CalcJobDefinition<
+    Inputs,
+    WithCommon<Outputs>,
+    Codes
+  >);
 }

@@ -158,6 +158,14 @@ function narrowedWithin(schema: z.ZodType, rules: Rules): z.ZodType {
   return redefined(schema, { innerType: narrowedWithin(innerType, rules), checks: [] });
 }
 
+/** A schema with more entries, where it has none of these names. */
+export function withPorts(schema: z.ZodObject, more: z.core.$ZodLooseShape): z.ZodObject {
+  // What is no schema is told when the process is registered.
+  if (!(schema instanceof z.ZodObject)) return schema;
+  const fresh = Object.entries(more).filter(([name]) => !Object.hasOwn(schema.shape, name));
+  return redefined(schema, { shape: { ...schema.shape, ...Object.fromEntries(fresh) } });
+}
+
 /** A default is taken over as it is, for asking for a lazy one would compute it. */
 function redefined<Schema extends z.ZodType>(schema: Schema, changes: object): Schema {
   const definition = Object.defineProperties({}, Object.getOwnPropertyDescriptors(schema.def));

@@ -90,6 +90,16 @@ STATUS  LABEL      MEANING
     expect(await run(show, { name: 'shown.nothing' })).toContain('Inputs: none\n\nOutputs: none\n\nExit codes: none\n');
   });
 
+  it('tells what every calcjob gives, unless it has its own of that name', async () => {
+    const page = await run(show, { name: 'stash' });
+    expect(page).toContain(`Outputs
+NAME          TYPE                  REQUIRED  MEANING
+retrieved     folder                no        what was brought back
+remoteFolder  folder on a computer  no        the directory of its job
+stash         folder on a computer  no        where files of it are kept on the computer
+`);
+  });
+
   it('prints a page of Markdown', async () => {
     const page = await run(show, { name: 'shown.add', markdown: true });
     expect(page).toMatch(/^# shown\.add\n\nA calcjob, version 2\.\n/);

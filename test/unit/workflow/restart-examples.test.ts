@@ -19,7 +19,7 @@ afterAll(async () => {
 
 describe('the example of handlers', () => {
   it('goes on until the root changes no more', async () => {
-    expect(await run(CarefulRoot, { number: 4, steps: 6 })).toEqual({ root: 2 });
+    expect(await run(CarefulRoot, { number: 4, steps: 6 })).toMatchObject({ root: 2 });
     const rows = await test.profile.store.selectFrom('processes').select(['name', 'exit_status']).execute();
     expect(rows.map(({ name, exit_status }) => [name, exit_status])).toEqual([
       ['example.careful-root', 0],
@@ -65,7 +65,9 @@ const Louder = defineRestartWorkflow({
 describe('what is said of the job of a calcjob', () => {
   it('goes along with each try, and handlers change it', async () => {
     const job = { environment: { VOICE: 'loud', NAME: 'Grace' }, resources: { walltime: '10m' } } as const;
-    expect(await run(Louder, { job })).toEqual({ said: 'LOUD Grace' });
+    const { said, retrieved, remoteFolder } = await run(Louder, { job });
+    expect([said, await retrieved.text('stdout.txt')]).toEqual(['LOUD Grace', 'LOUD Grace\n']);
+    expect(remoteFolder.value.computer).toBe('localhost');
     const rows = await test.profile.store
       .selectFrom('processes')
       .select('inputs')
