@@ -53,6 +53,7 @@ export const commandTable: readonly CommandEntry[] = [
   entry(['files', 'ls'], '<id>', 'list files of a calcjob', () => import('./commands/files-ls.js')),
   entry(['files', 'cat'], '<id> <path>', 'print a file of a calcjob', () => import('./commands/files-cat.js')),
   entry(['files', 'get'], '<id> [path]', 'copy files of a calcjob here', () => import('./commands/files-get.js')),
+  entry(['clean'], '[ids..]', 'remove work directories of ended calcjobs', () => import('./commands/clean.js')),
   entry(['computer', 'add'], '[name]', 'add a computer', () => import('./commands/computer-add.js')),
   entry(['computer', 'list'], '', 'list computers', () => import('./commands/computer-list.js')),
   entry(['computer', 'show'], '<label>', 'show a computer', () => import('./commands/computer-show.js')),

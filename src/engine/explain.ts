@@ -40,7 +40,7 @@ export async function explain(
   const base = { id: row.id, state: row.state, stage: row.stage };
   const cleaning = isTerminal(stateOf(row)) ? await cleaningOf(store, row.id) : undefined;
   if (isTerminal(stateOf(row)) && (cleaning === undefined || cleaning.due_at === null)) {
-    const details = [row.exit_message, fromJson<{ message: string }>(row.exception)?.message, notCleaned(cleaning)];
+    const details = [row.exit_message, fromJson<{ message: string }>(row.exception)?.message, cleaned(cleaning)];
     return {
       ...base,
       ...{ waitingFor: null, since: isoTime(row.ended_at), next: `nothing: it is ${endText(row)}` },
@@ -89,8 +89,10 @@ function cleaningWait(row: ProcessRow, cleaning: CleaningRow, general: Wait | un
   return { ...wait, since: cleaning.requested_at, details: [what, ...(wait.details ?? [])] };
 }
 
-function notCleaned(cleaning: CleaningRow | undefined): string | undefined {
-  const failure = cleaning === undefined ? undefined : failureOf(cleaning);
+function cleaned(cleaning: CleaningRow | undefined): string | undefined {
+  if (cleaning === undefined) return undefined;
+  if (cleaning.cleaned_at !== null) return `its work directory was removed at ${isoTime(cleaning.cleaned_at)}`;
+  const failure = failureOf(cleaning);
   return failure === undefined ? undefined : `its work directory was not removed: ${failure.message}`;
 }
 
