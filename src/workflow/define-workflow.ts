@@ -24,6 +24,8 @@ export interface WorkflowDefinition<
   readonly run: (context: WorkflowContext<Codes, never>, inputs: never) => Promise<unknown>;
   /** It is given the stored data instead of plain values. */
   readonly takesData?: boolean;
+  /** When it has ended with status 0: are the work directories of the calcjobs below it to be removed? */
+  readonly cleansUp?: (inputs: never) => boolean;
 }
 
 /**

@@ -36,12 +36,14 @@ interface Settings {
   readonly maxIterations: number;
   readonly onUnhandled: (typeof whenUnhandled)[number];
   readonly handlers: Readonly<Record<string, HandlerOverride | undefined>>;
+  readonly cleanWorkDirectories: boolean;
 }
 
 type SettingsShape<Names extends string> = {
   readonly maxIterations: z.ZodDefault<z.ZodInt>;
   readonly onUnhandled: z.ZodDefault<z.ZodEnum<{ [Way in (typeof whenUnhandled)[number]]: Way }>>;
   readonly handlers: z.ZodDefault<z.ZodType<Overrides<Names>, Overrides<Names>>>;
+  readonly cleanWorkDirectories: z.ZodDefault<z.ZodBoolean>;
 };
 
 type Overrides<Names extends string> = { readonly [Name in Names]?: HandlerOverride | undefined };
@@ -78,8 +80,8 @@ export interface RestartSpec<
 /**
  * Defines a workflow that runs a process until it has ended well. After each try, handlers look at how it ended and say
  * what to change. The workflow takes what the process takes, the `job` of a calcjob, and in `restart`: `maxIterations`
- * (5), `onUnhandled` (`abort`, `pause` or `restart-once`) and `handlers`, with `enabled` and `priority` for each by name.
- * It gives what the last try gave.
+ * (5), `onUnhandled` (`abort`, `pause` or `restart-once`), `handlers`, with `enabled` and `priority` for each by name, and
+ * `cleanWorkDirectories` (false). It gives what the last try gave.
  * Errors: `bad-definition` as for any workflow, and for handlers of exit codes that the process does not have
  *
  * @example
@@ -123,6 +125,8 @@ export function defineRestartWorkflow<
     exitCodes: { ...spec.exitCodes, ...restartExitCodes },
     // Inputs that no handler changes stay the data that they are.
     takesData: true,
+    // One that was begun before there was this input has none.
+    cleansUp: ({ restart }: GivenData) => restart.cleanWorkDirectories?.value ?? false,
     run: (ctx: WorkflowContext, data: GivenData) => tryUntilGood(ctx, { of, own, handlers }, data),
   };
   return register(definition) as never;
@@ -152,6 +156,10 @@ function settingsSchema(names: readonly string[]) {
         .strictObject(Object.fromEntries(names.map((handler) => [handler, override.optional()])))
         .default({})
         .describe('enabled and priority of each, by its name'),
+      cleanWorkDirectories: z
+        .boolean()
+        .default(false)
+        .describe('when it has ended well: remove the work directories of all calcjobs below it'),
     },
     { help: 'how it is tried again' },
   );
@@ -160,7 +168,9 @@ function settingsSchema(names: readonly string[]) {
 /** The inputs of the workflow, as data. */
 interface GivenData {
   readonly job?: Data<JobOptions>;
-  readonly restart: { readonly [Name in keyof Settings]: Data<Settings[Name]> };
+  readonly restart: { readonly [Name in Exclude<keyof Settings, 'cleanWorkDirectories'>]: Data<Settings[Name]> } & {
+    readonly cleanWorkDirectories?: Data<boolean>;
+  };
 }
 
 /** What is tried, and what is asked. */

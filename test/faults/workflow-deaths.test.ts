@@ -1,12 +1,10 @@
 import { randomUUID } from 'node:crypto';
-import type { KyselyPlugin } from 'kysely';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { addAndMultiply } from '../../examples/arithmetic.js';
 import { NestedWorkflow } from '../../examples/nested-workflow.js';
 import { Engine } from '../../src/engine/engine.js';
 import { sharedLaneOf } from '../../src/engine/lanes/lane.js';
 import { namedData, resultOf } from '../../src/engine/lanes/results.js';
-import { WherryError } from '../../src/errors.js';
 import {
   calcfunction,
   defineRestartWorkflow,
@@ -18,8 +16,8 @@ import {
 import { insertProcess } from '../../src/process/create.js';
 import type { ProcessDefinition } from '../../src/process/definition.js';
 import { checkInputs } from '../../src/process/inputs.js';
-import type { Store } from '../../src/store/store.js';
 import type { ProcessRow } from '../../src/store/tables.js';
+import { mortalStore } from '../rigs/mortal-store.js';
 import { startProfile, type TestProfile } from '../rigs/profile.js';
 
 /** With a few seeds only every so many queries are tried; with many, all of them. */
@@ -87,25 +85,6 @@ beforeEach(async () => {
 });
 afterEach(() => test[Symbol.asyncDispose]());
 
-/** A store that answers so many queries and then no more, as if its program had died. */
-function mortal(
-  store: Store,
-  queries: number,
-  onDeath: () => void,
-): { readonly store: Store; readonly asked: () => number } {
-  let asked = 0;
-  const plugin: KyselyPlugin = {
-    transformQuery: ({ node }) => {
-      asked++;
-      if (asked === queries) onDeath();
-      if (asked >= queries) throw new WherryError('store-failed', 'the driver is dead');
-      return node;
-    },
-    transformResult: async ({ result }) => result,
-  };
-  return { store: store.withPlugin(plugin), asked: () => asked };
-}
-
 async function submit(definition: ProcessDefinition, given: unknown): Promise<ProcessRow> {
   const { store, repository } = test.profile;
   const uuid = randomUUID();
@@ -121,7 +100,7 @@ async function submit(definition: ProcessDefinition, given: unknown): Promise<Pr
 /** Drives until the process has ended, or the driver has died. @returns how many queries it made */
 async function drive(row: ProcessRow, life: number, queries: number): Promise<number> {
   const death = new AbortController();
-  const { store, asked } = mortal(test.profile.store, queries, () => death.abort());
+  const { store, asked } = mortalStore(test.profile.store, queries, () => death.abort());
   const engine = new Engine({ ...test.profile, store }, { now: () => Date.now() + life * later });
   try {
     const ended = async () => (await test.row(row.id)).ended_at !== null;

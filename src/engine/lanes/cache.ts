@@ -1,3 +1,4 @@
+import { sql } from 'kysely';
 import type { ProcessDefinition } from '../../process/definition.js';
 import { insertLinks } from '../../store/data.js';
 import { writeEvents } from '../../store/events.js';
@@ -25,6 +26,9 @@ export async function equalProcess(
           ...known.map(([label, { status }]) => and([eb('exit_status', '=', status), eb('exit_label', '=', label)])),
         ]),
       )
+      // What those gave of their work directories leads nowhere.
+      .where(sql<boolean>`not exists
+        (select 1 from cleanings where process_id = coalesce(processes.cached_from, processes.id))`)
       .orderBy('id', 'desc')
       .limit(1)
       .executeTakeFirst()

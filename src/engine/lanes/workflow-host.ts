@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { requestCleaningBelow } from '../../calcjob/cleaned.js';
 import { WherryError } from '../../errors.js';
 import { linkLeaves, runStage } from '../../process/create.js';
 import type { ProcessDefinition } from '../../process/definition.js';
@@ -51,6 +52,8 @@ export class WorkflowHost implements ExecutionHost<PreparedCall>, ContextHost<Pr
   heard: number;
   /** Outputs that its function gave before its end, in this and in former lives. */
   emitted: ReadonlyMap<string, unknown> = new Map();
+  /** Are the work directories of the calcjobs below it to be removed when it has ended with status 0? */
+  cleansUp = false;
 
   constructor(tools: LaneTools, row: ProcessRow, definition: ProcessDefinition, keeper: WorkflowKeeper) {
     this.#tools = tools;
@@ -101,6 +104,8 @@ export class WorkflowHost implements ExecutionHost<PreparedCall>, ContextHost<Pr
         }
         if (end === undefined) await lookAgainIfWoken(transaction, this.row.id, this.heard, at);
         else await linkLeaves(transaction, this.row.id, 'output', end.leaves, at);
+        if (this.cleansUp && end?.transition.exit?.status === 0)
+          await requestCleaningBelow(transaction, this.row.id, at);
       },
     };
     this.row = await this.#keeper.carryOut(this.row, transition);

@@ -91,6 +91,7 @@ export class WorkflowRun {
     const context = new WorkflowContext(execution as Execution<unknown>, host, data);
     host.emitted = context.emitted;
     const inputs = definition.takesData === true ? data : values;
+    host.cleansUp = definition.cleansUp?.(inputs as never) ?? false;
     const caller: Caller = {
       call: (called, given, options) =>
         context.submit(called, given as never, options).result() as Promise<ProcessResult>,

@@ -1,7 +1,6 @@
 import { lstat, mkdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import type { KyselyPlugin } from 'kysely';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { requestCleaning } from '../../../src/calcjob/cleaned.js';
 import { jobDirectory } from '../../../src/calcjob/job-directory.js';
@@ -13,8 +12,8 @@ import { explain } from '../../../src/engine/explain.js';
 import { checkStaging } from '../../../src/engine/staging-checks.js';
 import { processDetails } from '../../../src/engine/views.js';
 import { type ErrorCode, type InputError, WherryError } from '../../../src/errors.js';
-import type { Store } from '../../../src/store/store.js';
 import type { CleaningRow, ComputerRow, ProcessRow } from '../../../src/store/tables.js';
+import { mortalStore } from '../../rigs/mortal-store.js';
 import { startProfile, type TestProfile } from '../../rigs/profile.js';
 import { until } from '../../rigs/until.js';
 import { insertProcess } from '../process/stored-process.js';
@@ -141,17 +140,7 @@ describe('directories of ended calcjobs', () => {
   /** Drives until so many queries were made, as if its program died then. @returns how many there were */
   async function live(life: number, queries: number, enough: () => Promise<boolean>): Promise<number> {
     const death = new AbortController();
-    let asked = 0;
-    const plugin: KyselyPlugin = {
-      transformQuery: ({ node }) => {
-        asked++;
-        if (asked === queries) death.abort();
-        if (asked >= queries) throw new WherryError('store-failed', 'the driver is dead');
-        return node;
-      },
-      transformResult: async ({ result }) => result,
-    };
-    const mortal: Store = store().withPlugin(plugin);
+    const { store: mortal, asked } = mortalStore(store(), queries, () => death.abort());
     const engine = new Engine({ ...rig.profile, store: mortal }, { now: () => Date.now() + life * 60_000 });
     try {
       await engine.drive({ signal: AbortSignal.any([death.signal, AbortSignal.timeout(20_000)]), until: enough });
@@ -160,7 +149,7 @@ describe('directories of ended calcjobs', () => {
     } finally {
       await engine[Symbol.asyncDispose]().catch(() => undefined);
     }
-    return asked;
+    return asked();
   }
 });
 
