@@ -38,6 +38,8 @@ interface Summary {
   readonly failed: number;
   readonly excepted: number;
   readonly killed: number;
+  /** Whose work directories were removed. */
+  readonly cleaned: number;
   /** Processes that have not ended, and those of them that are paused. */
   readonly left: number;
   readonly paused: number;
@@ -79,16 +81,17 @@ async function pass(profile: Profile): Promise<Summary> {
     .select((row) => row.fn.max('id').as('id'))
     .executeTakeFirst();
   const touched = new Set<number>();
-  let elsewhere = 0;
+  let elsewhere: readonly number[] = [];
   {
     using interrupted = interruption();
     await using engine = new Engine(profile, { hooks: [{ onChange: ({ id }) => touched.add(id) }] });
     await engine.pass(interrupted.signal);
     await settle(engine, interrupted.signal);
-    elsewhere = engine.foreignDrivers.length;
+    elsewhere = engine.foreignDrivers.map(({ computerId }) => computerId);
   }
   const happened = await countEvents(store, before?.id ?? 0, touched);
-  return { ...happened, ...(await countLeft(store)), elsewhere };
+  const cleaned = await countCleaned(store, before?.id ?? 0, elsewhere);
+  return { ...happened, cleaned, ...(await countLeft(store)), elsewhere: elsewhere.length };
 }
 
 /** What has happened where one stage follows the other. */
@@ -123,6 +126,18 @@ async function countEvents(store: Store, after: number, touched: ReadonlySet<num
   return counts;
 }
 
+/** Counts the directories that were removed, but for those on computers of other drivers. */
+async function countCleaned(store: Store, after: number, elsewhere: readonly number[]): Promise<number> {
+  const rows = await store
+    .selectFrom('events')
+    .innerJoin('processes', 'processes.id', 'events.process_id')
+    .select('processes.computer_id')
+    .where('events.id', '>', after)
+    .where('type', '=', 'process.cleaned')
+    .execute();
+  return rows.filter(({ computer_id }) => !elsewhere.includes(computer_id ?? 0)).length;
+}
+
 async function countLeft(store: Store): Promise<{ left: number; paused: number }> {
   const living = await store
     .selectFrom('processes')
@@ -133,8 +148,9 @@ async function countLeft(store: Store): Promise<{ left: number; paused: number }
 }
 
 function sentence(summary: Summary): string {
-  const { uploaded, submitted, retrieved, finished, failed, excepted, killed, left, paused, elsewhere } = summary;
-  const done = Object.entries({ uploaded, submitted, retrieved, finished, failed, excepted, killed })
+  const { uploaded, submitted, retrieved, finished, failed, excepted, killed, cleaned, left, paused, elsewhere } =
+    summary;
+  const done = Object.entries({ uploaded, submitted, retrieved, finished, failed, excepted, killed, cleaned })
     .filter(([, number]) => number > 0)
     .map(([word, number]) => `${number} ${word}`);
   const parts = [
