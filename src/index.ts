@@ -36,6 +36,7 @@ export {
   type CalcJobDefinition,
   CalcJobExit,
   type CalcJobSpec,
+  type CommonOutputs,
   defineCalcJob,
   type JobOptions,
   type ParseContext,

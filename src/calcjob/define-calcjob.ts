@@ -75,8 +75,8 @@ const commonOutputs = {
   stash: remoteFolder().optional().describe('where files of it are kept on the computer'),
 };
 
-/** Whoever gives them need not have them, but those that a calcjob gives are there. */
-interface CommonOutputs {
+/** The outputs of every calcjob. Whoever gives them need not have them, but those that a calcjob gives are there. */
+export interface CommonOutputs {
   readonly retrieved: z.ZodType<FolderData, FolderData | LocalFile | undefined>;
   readonly remoteFolder: z.ZodType<RemoteFolderData, RemoteFolderData | RemotePlace | undefined>;
   readonly stash: z.ZodOptional<z.ZodType<RemoteFolderData, RemoteFolderData | RemotePlace>>;
