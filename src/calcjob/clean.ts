@@ -1,4 +1,4 @@
-import { CommandError, WherryError } from '../errors.js';
+import { WherryError } from '../errors.js';
 import { checkAbsolutePath } from '../plugin/paths.js';
 import { quote } from '../plugin/shell.js';
 import { type CalcJobContext, remoteDirectory, workDirectory } from './context.js';
@@ -7,6 +7,8 @@ import { longScript, runLongScript } from './long-script.js';
 
 /** Exit code of a script that does not remove what it has found; it prints why. */
 const refusedCode = 67;
+/** Exit code where files have come while the directory was being emptied. */
+const busyCode = 68;
 
 /**
  * Removes the directory of an ended calcjob from its computer; one that is gone is as good as removed. Only the directory
@@ -18,14 +20,12 @@ export async function clean(context: CalcJobContext): Promise<string> {
   const base = checkAbsolutePath(workDirectory(context.connection, context.computer.config));
   const directory = ownDirectory(context, base);
   const script = cleanScript(base, directory.slice(base.length + 1));
-  try {
-    const { lines, exitCode } = await runLongScript(context, script, `remove ${directory}`, [refusedCode]);
-    if (exitCode === refusedCode) throw refused(`${base}/${lines[0] ?? ''}; nothing was removed`);
-  } catch (error) {
-    if (!(error instanceof CommandError) || error.code !== 'file-exists') throw error;
-    // Files have come while it was being emptied: by a program that ends, or by a file system that keeps what is open.
-    const hint = 'something still writes there; it is tried again';
-    throw new WherryError('command-failed', error.message, { transient: true, hint, cause: error });
+  const action = `remove ${directory}`;
+  const { lines, exitCode } = await runLongScript(context, script, action, [refusedCode, busyCode]);
+  if (exitCode === refusedCode) throw refused(`${base}/${lines[0] ?? ''}; nothing was removed`);
+  if (exitCode === busyCode) {
+    const hint = 'something still writes there, or keeps files open; it is tried again';
+    throw new WherryError('command-failed', `could not ${action}: it did not get empty`, { transient: true, hint });
   }
   return directory;
 }
@@ -67,8 +67,15 @@ why=$(ls -d ${place} 2>&1 >/dev/null) || {
 chmod u+rwx ${place} 2>/dev/null || :`;
   return `${longScript(base, prepare, place)}
 cd ..
-rm -rf ./${name} 2>/dev/null || {
+is_gone() { [ ! -e ./${name} ] && [ ! -L ./${name} ]; }
+rm -rf ./${name} 2>/dev/null || :
+if ! is_gone; then
   find ./${name} -type d ! -perm -700 -exec chmod u+rwx {} \\; 2>/dev/null || :
-  rm -rf ./${name}
-}`;
+  why=$(rm -rf ./${name} 2>&1 | tail -n 3)
+  if ! is_gone; then
+    case $why in *'Directory not empty') exit ${busyCode} ;; esac
+    printf '%s\\n' "$why" >&2
+    exit 1
+  fi
+fi`;
 }

@@ -70,6 +70,16 @@ describe('the directory of a calcjob', () => {
     await expect(clean(rig.context(row))).rejects.toMatchObject({ code: 'file-missing' });
   });
 
+  it('that cannot be looked at is not taken for gone', async () => {
+    const row = await uploaded();
+    const above = path.dirname(directoryOf(row));
+    await rename(above, path.join(rig.place, 'moved'));
+    await writeFile(above, 'a file');
+    await expect(clean(rig.context(row))).rejects.toMatchObject({
+      message: expect.stringContaining('Not a directory'),
+    });
+  });
+
   it('is left as it was when the script dies in the middle, for the next to go on', async () => {
     const row = await uploaded();
     const context = rig.context(row);
