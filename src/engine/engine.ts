@@ -205,10 +205,14 @@ export class Engine implements AsyncDisposable {
 
   /** One pass: everything that is due, and what becomes due at once by it; then it returns. */
   async pass(signal: AbortSignal): Promise<void> {
+    const { now } = this.#tools;
     for (;;) {
       const next = await this.#step(undefined);
-      if (signal.aborted || (!this.busy && (next === undefined || next > this.#tools.now()))) return;
-      await this.#pauses.wait(Math.min(next ?? Number.POSITIVE_INFINITY, this.#tools.now() + this.#heartbeat), signal);
+      const isOver = () => signal.aborted || (!this.busy && (next === undefined || next > now()));
+      if (isOver()) return;
+      await this.#pauses.wait(Math.min(next ?? Number.POSITIVE_INFINITY, now() + this.#heartbeat), signal);
+      // Those who look in a thread are at it whenever a step has just been made.
+      if (!this.#pauses.woken && isOver()) return;
     }
   }
 

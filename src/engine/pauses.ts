@@ -13,7 +13,6 @@ export type Sleep = (until: number, signal: AbortSignal) => Promise<void>;
 export class Pauses {
   readonly #now: () => number;
   readonly #simulated: Sleep | undefined;
-  /** Did something happen since the present step began? */
   #woken = false;
   #wakeUp: (() => void) | undefined;
   /** When the last step began, by a clock that nobody sets. */
@@ -29,6 +28,11 @@ export class Pauses {
   begin(): void {
     this.#woken = false;
     this.#began = performance.now();
+  }
+
+  /** Did something happen since the present step began? */
+  get woken(): boolean {
+    return this.#woken;
   }
 
   /** There may be more to do. */

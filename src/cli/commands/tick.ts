@@ -84,7 +84,11 @@ async function pass(profile: Profile): Promise<Summary> {
   let elsewhere: readonly number[] = [];
   {
     using interrupted = interruption();
-    await using engine = new Engine(profile, { hooks: [{ onChange: ({ id }) => touched.add(id) }] });
+    const { home, profile: name } = profile.location;
+    await using engine = new Engine(profile, {
+      hooks: [{ onChange: ({ id }) => touched.add(id) }],
+      codeThread: { home, profile: name, onProblem: (problem) => say(messageOf(problem)) },
+    });
     await engine.pass(interrupted.signal);
     await settle(engine, interrupted.signal);
     elsewhere = engine.foreignDrivers.map(({ computerId }) => computerId);

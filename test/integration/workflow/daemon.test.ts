@@ -113,3 +113,19 @@ await run(Long, { n: 3 });
   expect(stderr).toContain('interrupted; 4 processes were killed');
   expect((await rig.wherry.list()).map(({ state }) => state)).toEqual(['killed', 'killed', 'killed', 'killed']);
 });
+
+it('is driven by passes of cron as well', async () => {
+  await rig.wherry.write(
+    'two.ts',
+    `
+import { submit } from 'wherry';
+import { addAndMultiply } from '${examples}arithmetic.ts';
+import { NestedWorkflow } from '${examples}nested-workflow.ts';
+await submit(addAndMultiply, { x: 1, y: 2, z: 3 });
+await submit(NestedWorkflow, { n: 5 });
+`,
+  );
+  await rig.wherry.succeed(['run', 'two.ts']);
+  const { left, finished } = JSON.parse(await rig.wherry.succeed(['tick', '--json']));
+  expect({ left, finished }).toEqual({ left: 0, finished: 3 + 6 });
+});
