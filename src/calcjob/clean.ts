@@ -1,9 +1,10 @@
 import { WherryError } from '../errors.js';
 import { checkAbsolutePath } from '../plugin/paths.js';
+import { enter, scriptStart } from '../plugin/script.js';
 import { quote } from '../plugin/shell.js';
 import { type CalcJobContext, remoteDirectory, workDirectory } from './context.js';
 import { jobDirectory } from './job-directory.js';
-import { longScript, runLongScript } from './long-script.js';
+import { runLongScript } from './long-script.js';
 
 /** Exit code of a script that does not remove what it has found; it prints why. */
 const refusedCode = 67;
@@ -48,30 +49,28 @@ function refused(message: string, hint?: string): WherryError {
 }
 
 /**
- * What cannot be looked at is not taken for gone. A job may have left folders that it did not want to be written to: they
- * are its own, and are opened.
+ * What cannot be looked at is not taken for gone. It tells of every thousandth file that it removes, where it can. A job
+ * may have left folders that it did not want to be written to: they are its own, and are opened.
  */
 function cleanScript(base: string, path: string): string {
-  const [first = '', second = '', name = ''] = path.split('/').map(quote);
-  const place = `${first}/${second}/${name}`;
-  const prepare = `\
-for part in ${first} ${first}/${second} ${place}; do
+  const [first = '', second = '', last = ''] = path.split('/').map(quote);
+  const name = `./${last}`;
+  return `${scriptStart}${enter(base)}\
+for part in ${first} ${first}/${second} ${first}/${second}/${last}; do
   [ ! -L "$part" ] || { echo "$part is a link"; exit ${refusedCode}; }
 done
-why=$(ls -d ${place} 2>&1 >/dev/null) || {
+why=$(ls -d ${first}/${second}/${last} 2>&1 >/dev/null) || {
   case $why in *'No such file or directory') exit 0 ;; esac
   printf '%s\\n' "$why" >&2
   exit 1
 }
-[ -d ${place} ] || { echo ${quote(`${path} is no directory`)}; exit ${refusedCode}; }
-chmod u+rwx ${place} 2>/dev/null || :`;
-  return `${longScript(base, prepare, place)}
-cd ..
-is_gone() { [ ! -e ./${name} ] && [ ! -L ./${name} ]; }
-rm -rf ./${name} 2>/dev/null || :
+cd ${first}/${second}
+[ -d ${name} ] || { echo ${quote(`${path} is no directory`)}; exit ${refusedCode}; }
+is_gone() { [ ! -e ${name} ] && [ ! -L ${name} ]; }
+rm -rfv ${name} 2>/dev/null | awk 'NR % 1000 == 0 { print "."; fflush() }' || :
 if ! is_gone; then
-  find ./${name} -type d ! -perm -700 -exec chmod u+rwx {} \\; 2>/dev/null || :
-  why=$(rm -rf ./${name} 2>&1 | tail -n 3)
+  find ${name} -type d ! -perm -700 -exec chmod u+rwx {} \\; 2>/dev/null || :
+  why=$(rm -rf ${name} 2>&1 | tail -n 3)
   if ! is_gone; then
     case $why in *'Directory not empty') exit ${busyCode} ;; esac
     printf '%s\\n' "$why" >&2

@@ -56,6 +56,25 @@ describe('the directory of a calcjob', () => {
     expect(await exists(directoryOf(row))).toBe(false);
   });
 
+  it('may be large: that it gets on is told meanwhile', async () => {
+    const row = await uploaded();
+    const names = Array.from({ length: 1_100 }, (_, index) => path.join(directoryOf(row), `f${index}`));
+    await Promise.all(names.map((name) => writeFile(name, '')));
+    const context = rig.context(row);
+    let told = '';
+    const exec = (script: string, options: ExecOptions) =>
+      rig.connection.exec(script, {
+        ...options,
+        onStdout: (chunk) => {
+          told += chunk.toString();
+          return options.onStdout?.(chunk);
+        },
+      });
+    await clean({ ...context, connection: { ...context.connection, exec } });
+    expect(told).toBe('.\n');
+    expect(await exists(directoryOf(row))).toBe(false);
+  });
+
   it('that is gone is as good as removed', async () => {
     const row = await uploaded();
     await clean(rig.context(row));
@@ -84,7 +103,7 @@ describe('the directory of a calcjob', () => {
     const row = await uploaded();
     const context = rig.context(row);
     const dying = (script: string, options: ExecOptions) =>
-      rig.connection.exec(`rm() { command rm -rf "$2/out"; kill $growth; kill -9 $$; }\n${script}`, options);
+      rig.connection.exec(`rm() { command rm -rf "$2/out"; kill -9 $$; }\n${script}`, options);
     const broken: CalcJobContext = { ...context, connection: { ...context.connection, exec: dying } };
     await expect(clean(broken)).rejects.toMatchObject({ transient: true });
     expect(Object.keys(await filesBelow(directoryOf(row)))).toContain('.hidden');

@@ -1,7 +1,7 @@
 import { rm } from 'node:fs/promises';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { requestCleaning, requestCleaningBelow, whyCleaned } from '../../../src/calcjob/cleaned.js';
+import { requestCleaning, whyCleaned } from '../../../src/calcjob/cleaned.js';
 import { readState } from '../../../src/calcjob/context.js';
 import { gather } from '../../../src/calcjob/gather.js';
 import { jobDirectory } from '../../../src/calcjob/job-directory.js';
@@ -9,7 +9,6 @@ import { upload } from '../../../src/calcjob/upload.js';
 import type { JobInput } from '../../../src/config/job.js';
 import type { ExecOptions } from '../../../src/plugin/transport.js';
 import type { NewProcessRow, ProcessRow } from '../../../src/store/tables.js';
-import { insertProcess } from '../process/stored-process.js';
 import { filesBelow, type VerbRig, verbRig } from './verb-rig.js';
 
 let rig: VerbRig;
@@ -93,22 +92,4 @@ it('what has the same name on another computer, or as a stash, is something else
   expect(await whyCleaned(rig.store, (computer_id ?? 0) + 1, `${remote_directory}/x`)).toBeUndefined();
   expect(await whyCleaned(rig.store, computer_id, jobDirectory('/archive', uuid))).toBeUndefined();
   expect(await whyCleaned(rig.store, computer_id, '/anything')).toBeUndefined();
-});
-
-it('a workflow asks for those that it called, at any depth: which have ended, and are their own', async () => {
-  const workflow = (columns: Partial<NewProcessRow> = {}) =>
-    insertProcess(rig.store, { kind: 'workflow', state: 'finished', ended_at: 1, stage: null, ...columns });
-  const root = await workflow();
-  const inner = await workflow({ parent_id: root.id });
-  const own = [await past({ parent_id: root.id }), await past({ parent_id: inner.id, state: 'killed' })];
-  const living = await past({ parent_id: inner.id, state: 'waiting', stage: 'update', ended_at: null });
-  await past({ parent_id: root.id, remote_directory: rig.place });
-  await past({ parent_id: root.id, remote_directory: null });
-  await past();
-  await rig.store.transaction().execute((transaction) => requestCleaningBelow(transaction, root.id, 9));
-  const asked = await rig.store.selectFrom('cleanings').selectAll().orderBy('process_id').execute();
-  expect(asked).toMatchObject(
-    own.map(({ id }) => ({ process_id: id, requested_by: root.id, due_at: 9, cleaned_at: null })),
-  );
-  expect(await rig.reports(root.id)).toEqual([`process ${living.id} has not ended: its work directory stays`]);
 });

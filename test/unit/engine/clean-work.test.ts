@@ -2,7 +2,7 @@ import { lstat, mkdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { requestCleaning } from '../../../src/calcjob/cleaned.js';
+import { requestCleaning, requestCleaningBelow } from '../../../src/calcjob/cleaned.js';
 import { jobDirectory } from '../../../src/calcjob/job-directory.js';
 import { computerOfFiles } from '../../../src/cli/file-arguments.js';
 import { jobSchema } from '../../../src/config/job.js';
@@ -12,6 +12,7 @@ import { explain } from '../../../src/engine/explain.js';
 import { checkStaging } from '../../../src/engine/staging-checks.js';
 import { processDetails } from '../../../src/engine/views.js';
 import { type ErrorCode, type InputError, WherryError } from '../../../src/errors.js';
+import { eventsOf } from '../../../src/store/events.js';
 import type { CleaningRow, ComputerRow, ProcessRow } from '../../../src/store/tables.js';
 import { mortalStore } from '../../rigs/mortal-store.js';
 import { startProfile, type TestProfile } from '../../rigs/profile.js';
@@ -117,6 +118,25 @@ describe('directories of ended calcjobs', () => {
     // Nothing of it was touched.
     const files = await computerOfFiles(store(), await rig.row(row.id));
     expect(files.label).toBe('here');
+  });
+
+  it('are asked for by a workflow: of all that it called, at any depth, which have ended and are their own', async () => {
+    const end = { state: 'finished', ended_at: 1, stage: null };
+    const workflow = (parent: number | null) => insertProcess(store(), { kind: 'workflow', ...end, parent_id: parent });
+    const root = await workflow(null);
+    const inner = await workflow(root.id);
+    const own = [await ended(computer, { parent_id: root.id }), await ended(computer, { parent_id: inner.id })];
+    const living = await ended(computer, { parent_id: inner.id, state: 'waiting', ended_at: null });
+    await insertProcess(store(), { ...end, parent_id: root.id, remote_directory: rig.directory });
+    await insertProcess(store(), { ...end, parent_id: root.id });
+    await ended();
+    await store()
+      .transaction()
+      .execute((transaction) => requestCleaningBelow(transaction, root.id, 9));
+    const asked = await store().selectFrom('cleanings').selectAll().orderBy('process_id').execute();
+    expect(asked).toMatchObject(own.map(({ id }) => ({ process_id: id, requested_by: root.id, due_at: 9 })));
+    const [report] = await eventsOf(store(), root.id);
+    expect(report?.data).toContain(`process ${living.id} has not ended`);
   });
 
   it('go whichever query their driver dies at, and that is told once', async () => {
@@ -241,8 +261,8 @@ describe('a computer', () => {
     await until(() => removing.length === 2, { what: 'the first two', interval: 5 });
     const short = await rig.submit(fake, { command: ['true'] });
     await until(async () => (await rig.row(short.id)).stage !== 'upload', { what: 'an upload', interval: 5 });
-    expect(transport.cluster.count('growth=')).toBe(2);
-    transport.cluster.intercept = (script) => (script.includes('growth=') ? answer : undefined);
+    expect(transport.cluster.count('rm -rfv')).toBe(2);
+    transport.cluster.intercept = (script) => (script.includes('rm -rfv') ? answer : undefined);
     for (const end of removing) end();
     await driven;
   });
