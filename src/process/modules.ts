@@ -70,9 +70,14 @@ export async function importScript(file: string): Promise<Readonly<Record<string
   try {
     return (await import(pathToFileURL(absolute).href)) as Record<string, unknown>;
   } catch (error) {
-    if (error instanceof WherryError) throw error;
-    throw await moduleFailure(`the script ${file} failed`, error, 'mend the script', absolute);
+    throw await scriptFailure(file, error);
   }
+}
+
+/** Why a script has failed: its own words and where they came from, or an error of Wherry as it is. */
+export async function scriptFailure(file: string, thrown: unknown): Promise<WherryError> {
+  if (thrown instanceof WherryError) return thrown;
+  return moduleFailure(`the script ${file} failed`, thrown, 'mend the script', path.resolve(file));
 }
 
 /** The names of the processes that a module exports. */

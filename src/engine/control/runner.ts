@@ -44,6 +44,8 @@ export class Runner implements Caller, AsyncDisposable {
   readonly #stop = new AbortController();
   readonly #driving: Promise<void>;
   readonly #lane: Promise<LaneDriver>;
+  /** Those of its program that are not over; not all of them are stored yet. */
+  #calls = 0;
 
   private constructor(profile: Profile, driver: Driver) {
     this.profile = profile;
@@ -99,8 +101,13 @@ export class Runner implements Caller, AsyncDisposable {
 
   /** Runs a process here and tells how it ended, well or not. Errors: InputError for its inputs. */
   async call(definition: ProcessDefinition, inputs: unknown, options: CallOptions = {}): Promise<ProcessResult> {
-    const lane = await this.#lane;
-    return lane.call(definition, inputs, options);
+    this.#calls++;
+    try {
+      const lane = await this.#lane;
+      return await lane.call(definition, inputs, options);
+    } finally {
+      this.#calls--;
+    }
   }
 
   /**
@@ -164,16 +171,38 @@ export class Runner implements Caller, AsyncDisposable {
 
   /** Asks for the end of everything that runs here, and waits for it. @returns how many there were */
   async killAll(reason: string, signal: AbortSignal): Promise<number> {
-    const { store } = this.profile;
-    const lane = programLane(this.#driver.engine.owner);
-    const living = (): Promise<ProcessRow[]> =>
-      store.selectFrom('processes').selectAll().where('lane', '=', lane).where('ended_at', 'is', null).execute();
-    const rows = await living();
-    for (const row of rows) await requestKill(store, row, reason);
-    this.#driver.engine.wake();
+    const killed = new Set<number>();
+    await this.#untilOver(signal, async (living) => {
+      // What was called just before is stored only now.
+      for (const row of living.filter(({ id }) => !killed.has(id))) {
+        killed.add(row.id);
+        await requestKill(this.profile.store, row, reason);
+        this.#driver.engine.wake();
+      }
+    });
+    return killed.size;
+  }
+
+  /** Waits until nothing runs here any more, or the signal comes. */
+  async allEnded(signal: AbortSignal): Promise<void> {
+    await this.#untilOver(signal, async () => undefined);
+  }
+
+  async #untilOver(signal: AbortSignal, look: (living: readonly ProcessRow[]) => Promise<void>): Promise<void> {
     await using news = new News(this.profile, endsOf([]));
-    while (!signal.aborted && (await living()).length > 0) await news.wait(100, signal);
-    return rows.length;
+    while (!signal.aborted) {
+      const areCalled = this.#calls > 0;
+      const living = await this.#living();
+      if (!areCalled && living.length === 0) return;
+      await look(living);
+      await news.wait(100, signal);
+    }
+  }
+
+  #living(): Promise<ProcessRow[]> {
+    const lane = programLane(this.#driver.engine.owner);
+    const inLane = this.profile.store.selectFrom('processes').selectAll().where('lane', '=', lane);
+    return inLane.where('ended_at', 'is', null).execute();
   }
 }
 
