@@ -1,4 +1,5 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 
 /** A process that is being worked on, as seen by what runs inside it. */
 export interface ProcessReference {
@@ -19,6 +20,19 @@ export function runInProcess<T>(
   callers: readonly ProcessReference[] = processStack(),
 ): T {
   return stack.run([...callers, process], work);
+}
+
+/**
+ * Runs code of a user as part of a process. It begins in a turn of its own: what it keeps the thread from by never coming
+ * back is then no transaction that has just begun, and would keep everybody else from the store.
+ */
+export async function runCodeIn<T>(
+  process: ProcessReference,
+  work: () => Promise<T> | T,
+  callers?: readonly ProcessReference[],
+): Promise<T> {
+  await nextTurn();
+  return runInProcess(process, work, callers);
 }
 
 /** The innermost process whose code is running now; undefined outside of all. */

@@ -19,7 +19,7 @@ import { dataOf, FolderData, type Locate } from '../../process/data.js';
 import { exitCode } from '../../process/exit-code-template.js';
 import { type ExitCode, standardExit } from '../../process/exit-codes.js';
 import { assembleInputs, checkOutputs, type Leaf } from '../../process/inputs.js';
-import { type ProcessReference, runInProcess } from '../../process/process-stack.js';
+import { type ProcessReference, runCodeIn } from '../../process/process-stack.js';
 import type { Transition } from '../../process/transition.js';
 import { hashOf, type NewData, type StoredFile } from '../../store/data.js';
 import type { StoreTransaction } from '../../store/store.js';
@@ -131,7 +131,7 @@ export async function parseCalcJob(
       exit: (label: string, parameters = {}, outputs: unknown = {}) => new CalcJobExit(label, parameters, outputs),
     };
     const read = async () => (ending.unread ? undefined : definition.parse?.(context)) ?? {};
-    ended = await endOf(tools, definition, await runInProcess(reference, read, callers), failure);
+    ended = await endOf(tools, definition, await runCodeIn(reference, read, callers), failure);
   } catch (error) {
     ended = { transition: excepted(error), leaves: [] };
   }

@@ -14,6 +14,8 @@ export interface LanePort {
   readonly send: (order: LaneOrder) => boolean;
   /** Called while an answer is waited for, with the moment of the order, by `performance.now`. */
   readonly late: (since: number) => void;
+  /** Called when a stop was not answered in time. */
+  readonly stuck: () => void;
 }
 
 /** Drives a lane in the thread for code of users. Nothing here waits for that thread, except a stop for a while. */
@@ -105,8 +107,7 @@ export class CodeThreadDriver implements WorkDriver {
     this.abandon(reason);
     if (!this.#isWaiting) return;
     await new Promise<void>((resolve) => {
-      // What it writes after this is refused, for the lease is gone by then.
-      const timer = setTimeout(resolve, stopPatience);
+      const timer = setTimeout(() => this.#port.stuck(), stopPatience);
       this.#answered = () => {
         clearTimeout(timer);
         resolve();

@@ -65,7 +65,12 @@ export class CodeThread implements AsyncDisposable {
       thread.postMessage({ driver: number, order });
       return true;
     };
-    const driver = new CodeThreadDriver(this.#tools, lease, lane, { send, late: (since) => this.#late(since) });
+    const driver = new CodeThreadDriver(this.#tools, lease, lane, {
+      send,
+      late: (since) => this.#late(since),
+      // It may even hold the store, where code never returns that ran into the transaction of another process.
+      stuck: () => this.#end(thread, 'code of a process does not return'),
+    });
     this.#drivers.set(number, driver);
     driver.begin(resting);
     return driver;
@@ -176,7 +181,12 @@ export class CodeThread implements AsyncDisposable {
     const isUnwanted = kills.some((rows) => rows.length > 0) || (await endedAmong(store, this.#running));
     this.#running = running.map(({ id }) => id);
     if (!isUnwanted || this.#thread !== thread) return;
-    this.#lose(thread, new WherryError('aborted', 'a process is being killed whose code does not return'));
+    this.#end(thread, 'a process is being killed whose code does not return');
+  }
+
+  /** What the thread was doing is begun anew by another. */
+  #end(thread: Worker, reason: string): void {
+    this.#lose(thread, new WherryError('aborted', reason));
     void thread.terminate();
   }
 }

@@ -1,7 +1,7 @@
 import { linkLeaves, runStage } from '../../process/create.js';
 import { standardExit, success } from '../../process/exit-codes.js';
 import { assembleInputs, checkOutputs, type Leaf } from '../../process/inputs.js';
-import { type ProcessReference, runInProcess } from '../../process/process-stack.js';
+import { type ProcessReference, runCodeIn } from '../../process/process-stack.js';
 import type { Transition } from '../../process/transition.js';
 import type { ProcessRow } from '../../store/tables.js';
 import { type Caller, withCaller } from '../../workflow/caller.js';
@@ -29,7 +29,7 @@ export async function runFunction(
   let leaves: readonly Leaf[] = [];
   try {
     const work = () => withCaller(callerOf(begun), () => definition.body(...given));
-    const gave = await runInProcess(reference, work, callers);
+    const gave = await runCodeIn(reference, work, callers);
     const checked = await checkOutputs(definition, namedOutputs(definition, gave), repository);
     leaves = checked.leaves;
     const { problems } = checked;

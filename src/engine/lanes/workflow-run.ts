@@ -1,7 +1,7 @@
 import { WherryError } from '../../errors.js';
 import { runStage } from '../../process/create.js';
 import { assembleInputs } from '../../process/inputs.js';
-import { type ProcessReference, runInProcess } from '../../process/process-stack.js';
+import { type ProcessReference, runCodeIn } from '../../process/process-stack.js';
 import type { StoreTransaction } from '../../store/store.js';
 import type { ProcessRow } from '../../store/tables.js';
 import { type Caller, withCaller } from '../../workflow/caller.js';
@@ -48,7 +48,7 @@ export class WorkflowRun {
     this.callers = callers;
     const { id, uuid, name } = host.row;
     this.reference = { id, uuid, name };
-    this.done = execution.run(() => runInProcess(this.reference, work, callers));
+    this.done = execution.run(() => runCodeIn(this.reference, work, callers));
     // It may be stopped before anybody waits for it.
     this.done.catch(() => undefined);
   }

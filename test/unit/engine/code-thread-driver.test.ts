@@ -26,6 +26,7 @@ function begin(now = () => 0) {
       return true;
     },
     late: (since: number) => late.push(since),
+    stuck: () => driver.lose(aborted),
   };
   const driver = new CodeThreadDriver(tools, lease, 'shared:0', port);
   driver.begin(10);
@@ -111,6 +112,12 @@ describe('a driver of a lane whose code runs in a thread', () => {
     await stopped;
     expect(types()).toEqual(['begin', 'stop']);
     expect(driver.isOver).toBe(true);
+  });
+
+  it('gives the thread up that does not even answer to that', { timeout: 20_000 }, async () => {
+    const { driver } = begin();
+    await driver.stop(aborted);
+    expect(driver.busy).toBe(false);
   });
 
   it('does not wait for a thread that is gone', async () => {
