@@ -1,6 +1,7 @@
 import { type CodeConfig, type CodeKind, kindOf } from '../config/code.js';
 import type { Code } from './codes.js';
-import { type FileView, isoTime } from './views.js';
+import type { FileView } from './data-views.js';
+import { isoTime } from './views.js';
 
 /** What `code show --json` tells. Times are ISO 8601. */
 export interface CodeView {

@@ -3,10 +3,10 @@ import { programsOf } from '../calcjob/programs.js';
 import type { Job } from '../config/job.js';
 import { WherryError } from '../errors.js';
 import type { JobInfo } from '../plugin/scheduler.js';
-import { type LinkedData, linkedData } from '../store/data.js';
 import { eventsOf } from '../store/events.js';
 import { fromJson, type Store } from '../store/store.js';
 import type { CleaningRow, ComputerRow, EventRow, FileRow, ProcessRow, SubmissionRow } from '../store/tables.js';
+import { type DataPiece, dataViews, type FileView } from './data-views.js';
 import { type StageTiming, stageTimings } from './stage-timings.js';
 
 /** What `ps --json` tells of a process. Times are ISO 8601; what is not known is null. */
@@ -86,24 +86,6 @@ export interface CleaningView {
   readonly nextAt: string | null;
   /** The last failure. */
   readonly failure: { readonly code: string; readonly message: string; readonly hint?: string } | null;
-}
-
-export interface FileView {
-  readonly path: string;
-  /** Bytes. */
-  readonly size: number;
-  readonly sha256: string;
-  readonly mode: number;
-}
-
-/** A piece of data under its name at a process. */
-export interface DataPiece {
-  readonly label: string;
-  readonly uuid: string;
-  readonly type: string;
-  /** Of a value; null for anything else. */
-  readonly value: unknown;
-  readonly files: readonly FileView[];
 }
 
 /** A process that another called. */
@@ -280,8 +262,10 @@ export async function processDetails(store: Store, row: ProcessRow): Promise<Pro
   const { command: _, stdin, files: _files, label, description, computer, ...options } = job ?? ({} as Partial<Job>);
   const outputs = fromJson<Record<string, unknown>>(row.outputs);
   const brought = filesOf(files, 'outputs');
+  const computers = await computerNames(store);
+  const ids = new Map([...computers].map(([id, { label: name }]) => [name, id]));
   return {
-    ...summaryOf(row, await computerNames(store)),
+    ...summaryOf(row, computers),
     description: row.description,
     inputs: {
       ...{ command: commandOf(job), stdin: stdin ?? null },
@@ -290,8 +274,8 @@ export async function processDetails(store: Store, row: ProcessRow): Promise<Pro
     outputs: outputs === undefined && brought.length === 0 ? null : { ...outputs, files: brought },
     options: options as ProcessDetails['options'],
     data: {
-      inputs: (await linkedData(store, row.id, 'inputs')).map(dataView),
-      outputs: (await linkedData(store, row.id, 'outputs')).map(dataView),
+      inputs: await dataViews(store, row.id, 'inputs', ids),
+      outputs: await dataViews(store, row.id, 'outputs', ids),
     },
     imported: job?.remoteFolder !== undefined,
     parent: row.parent_id,
@@ -322,10 +306,6 @@ export function cleaningView(cleaning: CleaningRow | undefined): CleaningView | 
     nextAt: isoTime(due_at),
     failure: withoutStack(cleaning.failure),
   };
-}
-
-function dataView({ label, data: { uuid, type, content, files } }: LinkedData): DataPiece {
-  return { label, uuid, type, value: type === 'value' || type === 'remote-folder' ? content : null, files };
 }
 
 async function childrenOf(store: Store, id: number): Promise<ChildView[]> {

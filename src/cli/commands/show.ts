@@ -1,4 +1,5 @@
-import { type CleaningView, type DataPiece, type ProcessDetails, processDetails } from '../../engine/views.js';
+import type { DataPiece } from '../../engine/data-views.js';
+import { type CleaningView, type ProcessDetails, processDetails } from '../../engine/views.js';
 import { commandLine } from '../../plugin/shell.js';
 import { formatDuration } from '../../plugin/units.js';
 import { defineCommand, idPositionals, json } from '../command.js';
@@ -111,9 +112,12 @@ function outputLines({ outputs, data }: ProcessDetails): string[] {
   ];
 }
 
-function dataLine({ label, type, value, files }: DataPiece): string {
+function dataLine({ label, type, value, files, gone }: DataPiece): string {
   if (type === 'value') return printable(`${label}: ${shortened(JSON.stringify(value))}`);
-  if (type === 'remote-folder') return printable(`${label}: ${(value as { readonly path: string }).path}`);
+  if (type === 'remote-folder') {
+    const { path } = value as { readonly path: string };
+    return printable(`${label}: ${path}${gone === null ? '' : ` (${gone})`}`);
+  }
   const [first, ...others] = files;
   const names = `${first?.path ?? 'empty'}${others.length === 0 ? '' : ` and ${others.length} more`}`;
   return printable(`${label}: ${type} ${names}`);

@@ -126,6 +126,8 @@ async function fill(store: Store): Promise<number> {
     await transaction.insertInto('links').values({ process_id, type: 'input', label: 'a.b', data_id }).execute();
     await transaction.insertInto('records').values({ process_id, position: 0, type: 'run', content: '{}' }).execute();
     await transaction.insertInto('monitors').values({ process_id, due_at: null, state: '{}' }).execute();
+    const wish = { process_id, computer_id: computer.id, requested_at: 1, due_at: 1_800_000_000_000 };
+    await transaction.insertInto('cleanings').values(wish).execute();
     await transaction.insertInto('cursors').values({ name: 'publisher', position: 900 }).execute();
   });
   // Ids that were given and are free again.

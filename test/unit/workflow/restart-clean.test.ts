@@ -5,6 +5,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { jobDirectory } from '../../../src/calcjob/job-directory.js';
 import { Engine } from '../../../src/engine/engine.js';
 import { sharedLaneOf } from '../../../src/engine/lanes/lane.js';
+import { processDetails } from '../../../src/engine/views.js';
 import { defineCalcJob, defineRestartWorkflow, defineWorkflow, Runner, run, Transfer, z } from '../../../src/index.js';
 import { insertProcess as insertNew } from '../../../src/process/create.js';
 import type { ProcessDefinition } from '../../../src/process/definition.js';
@@ -108,6 +109,14 @@ describe('a workflow that tries again', () => {
       );
     }
     expect(workflow).toMatchObject({ state: 'finished', exit_status: 0 });
+    const [transferred] = await named('transfer');
+    if (transferred === undefined) throw new Error('nothing was transferred');
+    const { inputs } = (await processDetails(store(), transferred)).data;
+    const gone = `the work directory of process ${tries[0]?.id} was removed at`;
+    expect(inputs).toMatchObject([
+      { label: 'files', gone: null },
+      { label: 'source', gone: expect.stringContaining(gone) },
+    ]);
   });
 
   it.each<[string, number, boolean]>([
