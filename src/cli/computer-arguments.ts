@@ -22,6 +22,7 @@ export const computerOptions = {
   'double-quotes': { type: 'boolean', describe: 'let the shell fill in variables in the words of mpirun' },
   prepend: text('shell lines before the command of every job'),
   append: text('shell lines behind the command of every job'),
+  resource: texts('KEY=VALUE: what its jobs ask for where they do not say it, such as memoryPerNode=4GiB'),
   limit: texts(
     'KEY=VALUE: maxQueued, maxRunning, submitPerMinute, countForeignJobs, minPollInterval, … (docs/limits.md)',
   ),
@@ -36,8 +37,8 @@ export function anyComputerOption(given: ComputerArguments): boolean {
 }
 
 /**
- * A computer as a file would have it: `base` with the options laid over it. In `connection`, `schedulerOptions` and
- * `limits` single keys are changed; an empty value removes one.
+ * A computer as a file would have it: `base` with the options laid over it. In `connection`, `schedulerOptions`,
+ * `resources` and `limits` single keys are changed; an empty value removes one.
  */
 export function computerOf(given: ComputerArguments, base: Readonly<Record<string, unknown>>): Record<string, unknown> {
   const host = given.host === undefined ? [] : [`host=${String(given.host)}`];
@@ -54,6 +55,7 @@ export function computerOf(given: ComputerArguments, base: Readonly<Record<strin
     doubleQuotes: given['double-quotes'],
     prepend: given.prepend,
     append: given.append,
+    resources: merged(base.resources, given.resource, 'resource'),
     limits: merged(base.limits, given.limit, 'limit'),
   };
   return { ...base, ...Object.fromEntries(Object.entries(changes).filter(([, value]) => value !== undefined)) };

@@ -27,7 +27,11 @@ export function writeComputer(config: ComputerConfig): string {
   const { label, transport, scheduler, workDirectory } = config;
   const always = { label, transport, scheduler, workDirectory };
   const written = withoutDefaults(config, always, computerSchema.parse(always), Object.keys(computerSchema.shape));
-  return writeYaml('limits' in written ? { ...written, limits: writtenLimits(config.limits) } : written);
+  return writeYaml({
+    ...written,
+    ...(config.resources === undefined ? {} : { resources: writtenResources(config.resources) }),
+    ...('limits' in written ? { limits: writtenLimits(config.limits) } : {}),
+  });
 }
 
 const intervals: ReadonlySet<string> = new Set(['minPollInterval', 'safeOpenInterval'] satisfies (keyof Limits)[]);
@@ -39,6 +43,21 @@ function writtenLimits(limits: Limits): Record<string, unknown> {
       intervals.has(key) && typeof value === 'number' ? writtenInterval(value) : value,
     ]),
   );
+}
+
+/** `walltime: 1h30m`, `memoryPerNode: 64GiB`, where that reads back to the same. */
+function writtenResources(resources: NonNullable<ComputerConfig['resources']>): Record<string, unknown> {
+  const { walltime, memoryPerNode, ...counts } = resources;
+  const gibibytes = (memoryPerNode ?? 0) / 2 ** 30;
+  return {
+    ...counts,
+    ...(memoryPerNode === undefined
+      ? {}
+      : { memoryPerNode: Number.isInteger(gibibytes) ? `${gibibytes}GiB` : memoryPerNode }),
+    ...(walltime === undefined
+      ? {}
+      : { walltime: parseDuration(formatDuration(walltime)) === walltime ? formatDuration(walltime) : walltime }),
+  };
 }
 
 /** `30s` for whole seconds, else `1500ms`. */

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { resources } from './job-resources.js';
 import { durationInSeconds } from './quantities.js';
 
 /** Text that goes into a script or a file name: anything but NUL. */
@@ -62,6 +63,8 @@ export const computerSchema = z.strictObject({
   doubleQuotes: z.boolean().default(false),
   prepend: text.default(''),
   append: text.default(''),
+  /** What its jobs ask for where they do not say it themselves. Missing in computers that were stored before. */
+  resources: resources.optional(),
   limits: limits.default({}),
 });
 

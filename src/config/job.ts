@@ -1,31 +1,11 @@
 import { z } from 'zod';
-import { resourceFields } from '../plugin/resources.js';
 import type { CodeConfig } from './code.js';
 import { poolName } from './computer.js';
 import { expectPrograms, programFields } from './job-programs.js';
+import { resources } from './job-resources.js';
 import { schedulingFields } from './job-scheduling.js';
 import { jobPath, text } from './job-text.js';
-import { durationInSeconds, sizeInBytes } from './quantities.js';
 import { stagingKeys } from './staging.js';
-
-const duration = durationInSeconds('90m or 1h30m').refine(
-  (seconds) => seconds >= 1 && seconds <= 315_360_000,
-  'must be between 1s and 3650d',
-);
-const size = sizeInBytes('500MB or 64GiB').refine(
-  (bytes) => bytes >= 2 ** 20 && bytes <= 2 ** 50,
-  'must be between 1MiB and 1024TiB, with its unit, such as 64GiB',
-);
-
-/** The resources as users write them; what a scheduler cannot express is refused by its plugin's own schema. */
-const resources = z.strictObject({
-  nodes: resourceFields.nodes,
-  tasksPerNode: resourceFields.tasksPerNode,
-  cpusPerTask: resourceFields.cpusPerTask,
-  gpusPerNode: resourceFields.gpusPerNode,
-  memoryPerNode: size.optional(),
-  walltime: duration.optional(),
-});
 
 /** A job as a person or a program writes it: the inputs of the built-in calcjob `shell`. */
 export const jobSchema = z

@@ -32,6 +32,7 @@ export async function checkComputer(config: ComputerConfig, origin: Origin = now
   const schedulerOptions = collect(issues, () =>
     validate(config.schedulerOptions, scheduler.options, origin, { prefix: ['schedulerOptions'] }),
   );
+  collect(issues, () => checkResources(config.resources ?? {}, scheduler, origin));
   if (issues.length > 0) throw issuesError(origin.source, issues);
   return { config, scheduler, transport, connection, schedulerOptions };
 }
@@ -43,17 +44,31 @@ export function checkJob(
   origin: Origin = nowhere,
 ): Resources {
   const issues: InputIssue[] = [];
-  const cannot = (what: string): string => `the scheduler ${scheduler.name} cannot express ${what}`;
-  const asked = Object.fromEntries(Object.entries(job.resources).filter(([, value]) => value !== undefined));
-  const resources = collect(issues, () =>
-    validate(asked, scheduler.resources, origin, { prefix: ['resources'], unknownKey: cannot }),
-  );
+  const resources = collect(issues, () => checkResources(job.resources, scheduler, origin));
   for (const name of settingNames) {
     if (isAsked(name, job[name]) && !scheduler.settings.includes(name))
-      issues.push(issueAt(origin, [name], cannot(name), 'key'));
+      issues.push(issueAt(origin, [name], cannot(scheduler, name), 'key'));
   }
   if (issues.length > 0 || resources === undefined) throw issuesError(origin.source, issues);
   return resources;
+}
+
+function checkResources(asked: Job['resources'], scheduler: SchedulerDefinition, origin: Origin): Resources {
+  const unknownKey = (what: string) => cannot(scheduler, what);
+  return validate(defined(asked), scheduler.resources, origin, { prefix: ['resources'], unknownKey });
+}
+
+function cannot(scheduler: SchedulerDefinition, what: string): string {
+  return `the scheduler ${scheduler.name} cannot express ${what}`;
+}
+
+/** What a job asks for, and what its computer says of the rest. */
+export function withDefaultResources(asked: Job['resources'], config: ComputerConfig): Job['resources'] {
+  return { ...config.resources, ...defined(asked) };
+}
+
+function defined(asked: Job['resources']): Job['resources'] {
+  return Object.fromEntries(Object.entries(asked).filter(([, value]) => value !== undefined));
 }
 
 const settingNames: readonly SettingName[] = [

@@ -3,7 +3,7 @@ import { codesOf, programsOf } from '../calcjob/programs.js';
 import { renderScript } from '../calcjob/script.js';
 import { issueAt, issuesError, type Origin } from '../config/issues.js';
 import type { Job } from '../config/job.js';
-import { checkJob } from '../config/resolve-computer.js';
+import { checkJob, withDefaultResources } from '../config/resolve-computer.js';
 import { InputError, type InputIssue } from '../errors.js';
 import type { ComputerRow, ProcessRow } from '../store/tables.js';
 import { carriedIssues, mpiIssues, resolveCodes } from './codes-of-job.js';
@@ -60,7 +60,8 @@ export async function prepareJob(profile: Pick<Profile, 'store'>, request: JobRe
   const { job, files: carried } = await resolveCodes(profile.store, given, origin);
   const row = await computerOf(profile, job, origin);
   const computer = await loadComputer(row);
-  const resources = checkJob(job, computer.scheduler, origin);
+  const asked = { ...job, resources: withDefaultResources(job.resources, computer.config) };
+  const resources = checkJob(asked, computer.scheduler, origin);
   const checked = { ...job, computer: row.label, resources: { ...resources } };
   const clashes = [...mpiIssues(checked, computer.config, origin), ...carriedIssues(carried, sent, origin)];
   if (clashes.length > 0) throw issuesError(origin.source, clashes);

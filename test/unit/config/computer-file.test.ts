@@ -32,6 +32,14 @@ const config = fc.record(
     doubleQuotes: fc.boolean(),
     prepend: text,
     append: text,
+    resources: fc.record(
+      {
+        nodes: count,
+        memoryPerNode: fc.constantFrom('64GiB', '500MB', 2 ** 21),
+        walltime: fc.constantFrom('1h30m', 1.5),
+      },
+      { requiredKeys: [] },
+    ),
     limits: fc.record(
       {
         maxQueued: count,

@@ -26,6 +26,12 @@ describe('checkComputer', () => {
     expect(message).toContain('c.yaml:5:21 schedulerOptions: unknown key "zzz"');
   });
 
+  it('tells which resources the scheduler cannot express, before any job asks for them', async () => {
+    const { config, origin } = computer('transport: local\nresources: { walltime: 1h, memoryPerNode: 4GiB }');
+    const message = await checkComputer(config, origin).catch((error: Error) => error.message);
+    expect(message).toMatch(/^c\.yaml:5:43 resources\.memoryPerNode: direct cannot limit the memory of a whole job/);
+  });
+
   it('gives paths without a file too', async () => {
     const { config } = computer('transport: ssh\nconnection: { host: "-x" }');
     await expect(checkComputer(config)).rejects.toMatchObject({

@@ -42,6 +42,16 @@ it('refuses what a submission would refuse, and writes nothing', async () => {
   await expect(readFile(directory)).rejects.toThrow(/ENOENT/);
 });
 
+it('asks for what the computer says where the job does not', async () => {
+  const resources = { tasksPerNode: 4, cpusPerTask: 2, walltime: 3_600 };
+  const config = { label: 'desk', transport: 'local', scheduler: 'direct', workDirectory: test.directory, resources };
+  await test.addComputer(config);
+  const job = { computer: 'desk', command: ['x'], resources: { tasksPerNode: 1, walltime: undefined } };
+  const { folder } = await dryRunJob(test.profile, job, { directory: path.join(test.directory, 'tries') });
+  const { '.wherry/job.json': stored = '' } = await filesBelow(folder);
+  expect(JSON.parse(stored).resources).toEqual({ tasksPerNode: 1, cpusPerTask: 2, walltime: 3_600 });
+});
+
 describe('the dry run of a definition', () => {
   const Count = defineCalcJob({
     name: 'dry-run.count',
