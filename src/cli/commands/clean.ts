@@ -96,13 +96,20 @@ async function confirm(planned: readonly Outcome[]): Promise<void> {
   if (!/^y(es)?$/i.test(answer)) throw new InputError('nothing was removed');
 }
 
+/** How many are named where it is about many. */
 const shown = 10;
+/** How many are asked for, or looked at, at once. */
+const atOnce = 500;
 
 async function request(profile: Profile, rows: readonly Cleanable[]): Promise<void> {
   const reason = 'a person asks for it';
-  await profile.store
-    .transaction()
-    .execute((transaction) => requestCleaning(transaction, rows, { reason }, Date.now()));
+  // Of very many, others must get their turn to write.
+  for (let start = 0; start < rows.length; start += atOnce) {
+    const some = rows.slice(start, start + atOnce);
+    await profile.store
+      .transaction()
+      .execute((transaction) => requestCleaning(transaction, some, { reason }, Date.now()));
+  }
   await hurryDrivers(profile);
 }
 
@@ -117,13 +124,21 @@ async function driveUntilCleaned(profile: Profile, rows: readonly Cleanable[], t
     signal: AbortSignal.any([interrupted.signal, AbortSignal.timeout(timeout)]),
     computers,
     until: async () => {
-      const ids = left.map(({ id }) => id);
-      const cleanings = await cleaningsOf(profile.store, ids);
-      left = left.filter(({ id }) => cleanings.get(id)?.due_at !== null);
+      left = await stillWaiting(profile.store, left);
       return left.length === 0 || (await areHeld(profile.store, left, said));
     },
   });
   await settle(engine, interrupted.signal);
+}
+
+/** Those that have not come about yet, as far as the first of them show: of very many not all are looked at each time. */
+async function stillWaiting(store: Store, rows: readonly Cleanable[]): Promise<readonly Cleanable[]> {
+  const first = rows.slice(0, atOnce);
+  const ids = first.map(({ id }) => id);
+  const cleanings = await cleaningsOf(store, ids);
+  const waiting = first.filter(({ id }) => cleanings.get(id)?.due_at !== null);
+  const others = rows.slice(atOnce);
+  return waiting.length > 0 || others.length === 0 ? [...waiting, ...others] : stillWaiting(store, others);
 }
 
 /** Says what keeps computers from being spoken to, once for each. @returns is that true of all, until somebody helps? */
@@ -145,16 +160,17 @@ async function areHeld(store: Store, rows: readonly Cleanable[], said: Set<strin
 
 function tell(outcomes: readonly Outcome[]): void {
   if (outcomes.length === 0) say('there is no directory to remove');
+  const waiting = outcomes.filter(({ outcome }) => outcome === 'waiting');
+  const unseen = new Set(waiting.slice(shown));
   for (const one of outcomes) {
-    if (!isBad(one)) {
-      print(lineOf(one));
-      continue;
-    }
-    say(`wherry: ${lineOf(one)}`);
-    if (one.outcome !== 'waiting') continue;
-    const hint = `the wish is stored, any driver carries it out; see: wherry explain ${one.id}`;
-    for (const line of hintLines(hint)) say(line);
+    if (!isBad(one)) print(lineOf(one));
+    else if (!unseen.has(one)) say(`wherry: ${lineOf(one)}`);
   }
+  const [first] = waiting;
+  if (unseen.size > 0) say(`wherry: ${unseen.size} more are not removed yet`);
+  if (first === undefined) return;
+  const hint = `what is asked for is stored, any driver carries it out; see: wherry explain ${first.id}`;
+  for (const line of hintLines(hint)) say(line);
 }
 
 function lineOf(one: Outcome): string {
