@@ -246,7 +246,7 @@ function asJson(value: unknown, name: string): unknown {
 }
 
 function recorded(error: unknown): { code: string; message: string } {
-  return { code: error instanceof WherryError ? error.code : 'process-failed', message: messageOf(error) };
+  return { code: error instanceof WherryError ? error.code : 'computation-failed', message: messageOf(error) };
 }
 
 function errorOf({ code, message }: { readonly code: string; readonly message: string }): WherryError {
