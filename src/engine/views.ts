@@ -3,6 +3,7 @@ import { programsOf } from '../calcjob/programs.js';
 import type { Job } from '../config/job.js';
 import { WherryError } from '../errors.js';
 import type { JobInfo } from '../plugin/scheduler.js';
+import { placeInStack } from '../process/modules/place-in-stack.js';
 import { eventsOf } from '../store/events.js';
 import { fromJson, type Store } from '../store/store.js';
 import type { CleaningRow, ComputerRow, EventRow, FileRow, ProcessRow, SubmissionRow } from '../store/tables.js';
@@ -68,10 +69,21 @@ export interface ProcessDetails extends ProcessSummary {
   /** The removal of that directory; null when nobody has asked for it. */
   readonly cleaning: CleaningView | null;
   readonly accounting: JobInfo | null;
-  readonly exception: { readonly code: string; readonly message: string; readonly hint?: string } | null;
+  readonly exception:
+    | (Trouble & {
+        /** Where in the code of a user, as `path:line:column`; null when nobody knows. */
+        readonly place: string | null;
+      })
+    | null;
   /** The last failure of the present stage, and how many there were in a row. */
-  readonly lastError: { readonly code: string; readonly message: string; readonly hint?: string } | null;
+  readonly lastError: Trouble | null;
   readonly failedAttempts: number;
+}
+
+interface Trouble {
+  readonly code: string;
+  readonly message: string;
+  readonly hint?: string;
 }
 
 /** What became of the wish to remove a directory. */
@@ -287,7 +299,7 @@ export async function processDetails(store: Store, row: ProcessRow): Promise<Pro
     remoteDirectory: row.remote_directory,
     cleaning: cleaningView(await cleaningOf(store, row.id)),
     accounting: fromJson<JobInfo>(row.job_info) ?? null,
-    exception: withoutStack(row.exception),
+    exception: exceptionView(row.exception),
     lastError: withoutStack(row.last_error),
     failedAttempts: row.attempts,
   };
@@ -350,7 +362,13 @@ function attemptView(row: SubmissionRow): AttemptView {
   };
 }
 
-function withoutStack(text: string | null): ProcessDetails['exception'] {
+function exceptionView(text: string | null): ProcessDetails['exception'] {
+  const trouble = withoutStack(text);
+  const { stack = '' } = fromJson<{ readonly stack?: string }>(text) ?? {};
+  return trouble === null ? null : { ...trouble, place: placeInStack(stack) ?? null };
+}
+
+function withoutStack(text: string | null): Trouble | null {
   const stored = fromJson<{ code: string; message: string; hint?: string }>(text);
   if (stored === undefined) return null;
   const { code, message, hint } = stored;

@@ -4,7 +4,7 @@ import type { ExitCodeTemplates, ProcessDefinition } from '../process/definition
 import type { InputsOf, OutputDataOf, OutputsOf } from '../process/inputs.js';
 import type { Begin, Execution } from './execution.js';
 import { ExitSignal } from './function-end.js';
-import { type CallRecord, fingerprintOf } from './record.js';
+import { type CallRecord, fingerprintOf, type RecordedError } from './record.js';
 import { ProcessFailed, type ProcessResult } from './result.js';
 
 /** How a process is called. */
@@ -245,10 +245,17 @@ function asJson(value: unknown, name: string): unknown {
   }
 }
 
-function recorded(error: unknown): { code: string; message: string } {
-  return { code: error instanceof WherryError ? error.code : 'computation-failed', message: messageOf(error) };
+function recorded(error: unknown): RecordedError {
+  const stack = error instanceof Error ? error.stack?.slice(0, longestStack) : undefined;
+  return { code: error instanceof WherryError ? error.code : 'computation-failed', message: messageOf(error), stack };
 }
 
-function errorOf({ code, message }: { readonly code: string; readonly message: string }): WherryError {
-  return new WherryError(code as WherryError['code'], message);
+/** Characters of a stack that are worth keeping. */
+const longestStack = 4_000;
+
+function errorOf({ code, message, stack }: RecordedError): WherryError {
+  const error = new WherryError(code as WherryError['code'], message);
+  // The stack of this program tells nothing; that of the code which failed does.
+  if (stack !== undefined) error.stack = stack;
+  return error;
 }

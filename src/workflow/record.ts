@@ -6,6 +6,8 @@ import { canonicalJson } from '../store/data.js';
 export interface RecordedError {
   readonly code: string;
   readonly message: string;
+  /** Of the code that failed. */
+  readonly stack?: string | undefined;
 }
 
 /**

@@ -1,5 +1,6 @@
 import type { Profile } from '../../engine/profile.js';
 import { isoTime } from '../../engine/views.js';
+import { placeInStack } from '../../process/modules/place-in-stack.js';
 import { eventsOf } from '../../store/events.js';
 import { fromJson } from '../../store/store.js';
 import type { ProcessRow } from '../../store/tables.js';
@@ -34,12 +35,13 @@ const tail = 20;
 
 /** Why it ended badly: the exception, and the ends of what command and scheduler wrote to stderr. */
 async function troubles({ store, repository }: Profile, row: ProcessRow): Promise<string[]> {
-  const exception = fromJson<{ code: string; message: string; hint?: string }>(row.exception);
+  const exception = fromJson<{ code: string; message: string; hint?: string; stack?: string }>(row.exception);
+  const place = placeInStack(exception?.stack ?? '');
   const lines =
     exception === undefined
       ? []
       : [
-          printable(`${exception.code}: ${exception.message}`),
+          printable(`${exception.code}: ${exception.message}${place === undefined ? '' : ` (at ${place})`}`),
           ...(exception.hint === undefined ? [] : [printable(exception.hint)]),
         ];
   if (row.ended_at === null || row.exit_status === 0) return lines;

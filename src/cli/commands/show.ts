@@ -44,6 +44,7 @@ function describe(one: ProcessDetails): string[] {
       state: paintState(stateText(one), one),
       'exit message': optional(one.exitMessage),
       exception: exception === null ? undefined : `${exception.code}: ${exception.message}`,
+      'thrown at': optional(exception?.place),
       paused: one.paused ? `${one.pausedReason ?? ''} (since ${time(one.pausedAt) ?? '?'})` : undefined,
       'waits for': one.endedAt === null ? optional(one.waitingFor) : undefined,
       'last error': lastError === null ? undefined : `${lastError.message} (attempt ${one.failedAttempts})`,

@@ -1,11 +1,9 @@
 import { execFile } from 'node:child_process';
-import { fileURLToPath } from 'node:url';
 import { messageOf, WherryError } from '../../errors.js';
+import { placeInStack } from './place-in-stack.js';
 
 /** Most characters of a module's own words. */
 const mostWords = 2_000;
-/** Everything of Wherry that is not a package of somebody else. */
-const installation = fileURLToPath(new URL('../../../', import.meta.url));
 
 /**
  * The error `module-failed`: the module's own words, and where in the user's code it happened.
@@ -25,13 +23,8 @@ export function moduleError(what: string, reason: string, hint: string, cause?: 
   return new WherryError('module-failed', `${what}: ${reason}`, { hint, cause });
 }
 
-/**
- * The first line of an error's stack that is in code of users, as `path:line:column`. Packages are theirs only where
- * there is nothing else.
- */
 function placeOf(thrown: unknown): string | undefined {
-  const stack = thrown instanceof Error && typeof thrown.stack === 'string' ? thrown.stack : '';
-  return firstPlace(stack);
+  return thrown instanceof Error && typeof thrown.stack === 'string' ? placeInStack(thrown.stack) : undefined;
 }
 
 /** Where a file cannot be read as JavaScript: Node's loader keeps that to itself, but for `node --check`. */
@@ -39,26 +32,6 @@ async function syntaxErrorOf(file: string | undefined): Promise<string | undefin
   if (file === undefined) return undefined;
   return new Promise((resolve) => {
     const limits = { timeout: 10_000, maxBuffer: 2 ** 20 };
-    execFile(process.execPath, ['--check', file], limits, (_error, _stdout, stderr) => resolve(firstPlace(stderr)));
+    execFile(process.execPath, ['--check', file], limits, (_error, _stdout, stderr) => resolve(placeInStack(stderr)));
   });
-}
-
-function firstPlace(stack: string): string | undefined {
-  const places = stack.split('\n', 200).flatMap((line) => {
-    const [, location = '', position = ''] = frame.exec(line) ?? [];
-    const file = location.startsWith('file:') ? pathOf(location) : location;
-    return file === '' || file.startsWith(installation) ? [] : [`${file}${position}`];
-  });
-  return places.find((place) => !place.includes('/node_modules/')) ?? places[0];
-}
-
-/** `at name (file:///a/b.ts:1:2)`, `at /a/b.cjs:1:2`, or the line before a piece of code that cannot be read. */
-const frame = /^\s*(?:at (?:.* \(|async )?)?(file:\/\/.+?|\/.+?)(:\d+(?::\d+)?)\)?$/;
-
-function pathOf(url: string): string {
-  try {
-    return fileURLToPath(url.replace(/[?#].*$/s, ''));
-  } catch {
-    return '';
-  }
 }

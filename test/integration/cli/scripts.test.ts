@@ -48,6 +48,10 @@ describe('a script', () => {
     const { exitCode, stderr } = await wherry.run(['run', 'script.ts']);
     expect(exitCode).toBe(1);
     expect(stderr).toMatch(/^wherry: process \d \(scripts\.sleeps\) is excepted: no time is negative\n {2}→ .*\n$/);
-    expect((await states()).sort()).toEqual(['excepted', 'killed']);
+    const processes = await wherry.list();
+    expect(processes.map(({ state }) => state).sort()).toEqual(['excepted', 'killed']);
+    const id = String(processes.find(({ state }) => state === 'excepted')?.id);
+    expect(await wherry.succeed(['report', id])).toMatch(/no time is negative \(at .*script\.ts:8:33\)\n$/);
+    expect(await wherry.succeed(['show', id])).toMatch(/^thrown at: +.*script\.ts:8:33$/m);
   });
 });
