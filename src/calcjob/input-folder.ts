@@ -50,14 +50,29 @@ export class InputFolder {
     this.#add({ content: Buffer.from(content), path, mode: executable ? 0o755 : 0o644 });
   }
 
-  /** Puts stored data into it: a file under this name, the files of a folder below it (`.`: at the top). */
-  copy(path: string, data: FileData | FolderData): void {
+  /**
+   * Puts stored data into it: a file under this name, the files of a folder below it (`.`: at the top). Errors: InputError
+   * where there is nothing of the name `from`.
+   * @param from a file or folder in the folder, which is put under this name; default: all that is in it
+   */
+  copy(path: string, data: FileData | FolderData, from?: string): void {
     if (data instanceof FileData) {
       this.#add({ ...data.file, path });
       return;
     }
+    const source = from?.replace(/\/+$/, '');
+    const one = data.files.find((file) => file.path === source);
+    if (one !== undefined) {
+      this.#add({ ...one, path });
+      return;
+    }
     const below = path === '.' ? '' : `${path.replace(/\/+$/, '')}/`;
-    for (const file of data.files) this.#add({ ...file, path: `${below}${file.path}` });
+    const prefix = source === undefined ? '' : `${source}/`;
+    const files = data.files.filter((file) => file.path.startsWith(prefix));
+    if (source !== undefined && files.length === 0) {
+      throw new InputError(`there is nothing called ${JSON.stringify(from)} in the folder`);
+    }
+    for (const file of files) this.#add({ ...file, path: `${below}${file.path.slice(prefix.length)}` });
   }
 
   #add(file: StoredInput | WrittenInput): void {
