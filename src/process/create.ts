@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { canonicalJson, insertData, insertLinks, type StoredData } from '../store/data.js';
 import { type EventData, type NewEvent, writeEvents } from '../store/events.js';
+import { Prepared } from '../store/prepared.js';
 import type { StoreTransaction } from '../store/store.js';
 import type { ProcessRow } from '../store/tables.js';
 import type { ProcessDefinition, ProcessKind } from './definition.js';
@@ -29,39 +30,64 @@ export const runStage = 'run';
 
 /** Stores a process with its inputs; done twice with the same uuid it is done once. */
 export async function insertProcess(transaction: StoreTransaction, made: NewProcess, now: number): Promise<ProcessRow> {
-  const known = await transaction.selectFrom('processes').selectAll().where('uuid', '=', made.uuid).executeTakeFirst();
-  if (known !== undefined) return known;
-  const { definition, label, description, begun } = made;
+  const { definition, begun } = made;
+  const { kind, name, version } = definition;
   const state = begun ? 'running' : 'created';
-  const row = await transaction
-    .insertInto('processes')
-    .values({
-      uuid: made.uuid,
-      kind: definition.kind,
-      name: definition.name,
-      version: definition.version,
-      label,
-      description,
-      state,
-      stage: runStage,
-      stage_since: now,
-      inputs: '{}',
-      created_at: now,
-      updated_at: now,
-      due_at: begun ? null : now,
-      parent_id: made.parentId,
-      lane: made.lane,
-      module: made.module,
-      fingerprint: made.fingerprint,
-    })
-    .returningAll()
-    .executeTakeFirstOrThrow();
+  const { rows } = await insertion.run(transaction, {
+    ...made,
+    kind,
+    name,
+    version,
+    state,
+    now,
+    due: begun ? null : now,
+  });
+  const [row] = rows;
+  if (row === undefined) {
+    return transaction.selectFrom('processes').selectAll().where('uuid', '=', made.uuid).executeTakeFirstOrThrow();
+  }
   await linkLeaves(transaction, row.id, 'input', made.inputs, now);
   const events: NewEvent[] = [createdEvent(row)];
   if (begun) events.push({ type: 'process.state', data: { from: 'created', to: 'running' } });
   await writeEvents(transaction, row.id, now, events);
   return row;
 }
+
+const insertion = new Prepared<
+  Omit<NewProcess, 'inputs' | 'begun'> & {
+    kind: string;
+    name: string;
+    version: number;
+    state: string;
+    now: number;
+    due: number | null;
+  },
+  ProcessRow
+>((db, value) =>
+  db
+    .insertInto('processes')
+    .values({
+      uuid: value('uuid'),
+      kind: value('kind'),
+      name: value('name'),
+      version: value('version'),
+      label: value('label'),
+      description: value('description'),
+      state: value('state'),
+      stage: runStage,
+      stage_since: value('now'),
+      inputs: '{}',
+      created_at: value('now'),
+      updated_at: value('now'),
+      due_at: value('due'),
+      parent_id: value('parentId'),
+      lane: value('lane'),
+      module: value('module'),
+      fingerprint: value('fingerprint'),
+    })
+    .onConflict((conflict) => conflict.column('uuid').doNothing())
+    .returningAll(),
+);
 
 function createdEvent({ name, label }: ProcessRow): NewEvent {
   const data: EventData['process.created'] = { name, label, computer: null };

@@ -27,8 +27,8 @@ export interface Transition {
   readonly outputs?: unknown;
   readonly changes?: ProcessChanges;
   readonly events?: readonly NewEvent[];
-  /** More rows of the same transaction, e.g. files. */
-  readonly also?: (transaction: StoreTransaction) => Promise<void>;
+  /** More rows of the same transaction, e.g. files. @param row as it is now */
+  readonly also?: (transaction: StoreTransaction, row: ProcessRow) => Promise<void>;
 }
 
 /**
@@ -60,7 +60,7 @@ export async function carryOut(
     const [updated] = rows;
     if (updated === undefined) throw await refusal(transaction, row);
     await writeEvents(transaction, row.id, now, eventsOf(row, from, transition));
-    await transition.also?.(transaction);
+    await transition.also?.(transaction, updated);
     if (isTerminal(transition.to) && updated.parent_id !== null) {
       await wake.run(transaction, { parentId: updated.parent_id, now });
     }

@@ -1,4 +1,5 @@
 import { createHash, randomUUID } from 'node:crypto';
+import { Prepared } from './prepared.js';
 import type { Store, StoreTransaction } from './store.js';
 import type { DataRow, FileRow } from './tables.js';
 
@@ -67,11 +68,14 @@ export async function insertData(
   for (const { type, content, files = [] } of pieces) {
     const hash = hashOf({ type, content, files });
     const uuid = randomUUID();
-    const { id } = await transaction
-      .insertInto('data')
-      .values({ uuid, type, hash, content: JSON.stringify(content), created_at: now })
-      .returning('id')
-      .executeTakeFirstOrThrow();
+    const { rows: made } = await insertion.run(transaction, {
+      uuid,
+      type,
+      hash,
+      content: JSON.stringify(content),
+      now,
+    });
+    const id = made[0]?.id ?? 0;
     for (let start = 0; start < files.length; start += 1_000) {
       const rows = files.slice(start, start + 1_000).map((file) => ({ ...file, data_id: id }));
       await transaction.insertInto('data_files').values(rows).execute();
@@ -81,16 +85,43 @@ export async function insertData(
   return stored;
 }
 
+const insertion = new Prepared<
+  { uuid: string; type: string; hash: string; content: string; now: number },
+  { readonly id: number }
+>((db, value) =>
+  db
+    .insertInto('data')
+    .values({
+      uuid: value('uuid'),
+      type: value('type'),
+      hash: value('hash'),
+      content: value('content'),
+      created_at: value('now'),
+    })
+    .returning('id'),
+);
+
 /** Says what a process has to do with stored data. */
 export async function insertLinks(
   transaction: StoreTransaction,
   processId: number,
   links: readonly { readonly label: string; readonly type: DataLinkType; readonly dataId: number }[],
 ): Promise<void> {
-  if (links.length === 0) return;
   const rows = links.map(({ label, type, dataId }) => ({ process_id: processId, label, type, data_id: dataId }));
-  await transaction.insertInto('links').values(rows).execute();
+  if (rows.length <= few) for (const row of rows) await insertLink.run(transaction, row);
+  else await transaction.insertInto('links').values(rows).execute();
 }
+
+/** Rows that are faster written one by one than by a query that is made for their number. */
+const few = 8;
+const insertLink = new Prepared<{ process_id: number; label: string; type: string; data_id: number }>((db, value) =>
+  db.insertInto('links').values({
+    process_id: value('process_id'),
+    label: value('label'),
+    type: value('type'),
+    data_id: value('data_id'),
+  }),
+);
 
 /** The data of a process that it took, or that it gave, by their names. */
 export async function linkedData(
@@ -98,15 +129,22 @@ export async function linkedData(
   processId: number,
   which: 'inputs' | 'outputs',
 ): Promise<LinkedData[]> {
-  const types: readonly DataLinkType[] = which === 'inputs' ? ['input'] : ['create', 'return'];
-  const rows = await db
-    .selectFrom('links')
-    .innerJoin('data', 'data.id', 'links.data_id')
-    .select(['links.label', 'links.type as linkType', 'data.id', 'data.uuid', 'data.type', 'data.hash', 'data.content'])
-    .where('links.process_id', '=', processId)
-    .where('links.type', 'in', types)
-    .execute();
+  const { rows } = await linksOf[which].run(db, { processId });
   return (await linkedRows(db, rows)).sort(byLabel);
+}
+
+const linksOf = { inputs: linksOfTypes(['input']), outputs: linksOfTypes(['create', 'return']) } as const;
+
+function linksOfTypes(types: readonly DataLinkType[]): Prepared<{ processId: number }, LinkedRow> {
+  return new Prepared((db, value) =>
+    db
+      .selectFrom('links')
+      .innerJoin('data', 'data.id', 'links.data_id')
+      .select(['links.label', 'links.type as linkType'])
+      .select(['data.id', 'data.uuid', 'data.type', 'data.hash', 'data.content'])
+      .where('links.process_id', '=', value('processId'))
+      .where('links.type', 'in', types),
+  );
 }
 
 /**

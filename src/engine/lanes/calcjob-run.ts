@@ -154,8 +154,8 @@ export async function parseCalcJob(
     ...(exit === undefined ? {} : { exit: ending.exit(exit) }),
     ...(Object.keys(ending.outputs).length === 0 ? {} : { outputs: ending.outputs }),
     ...cleaning,
-    also: async (transaction) => {
-      await cleaning.also?.(transaction);
+    also: async (transaction, after) => {
+      await cleaning.also?.(transaction, after);
       await linkLeaves(transaction, row.id, 'output', leaves, now());
     },
   });

@@ -22,7 +22,7 @@ import { callersOf } from './callers.js';
 import type { DefinitionSource } from './definition-source.js';
 import { excepted } from './excepted.js';
 import { runFunction } from './function-run.js';
-import { dueLaneRows, laneKills, livingChildren, nextLaneTime } from './lane-work.js';
+import { dueLaneRows, laneKills, livingChildren, nextLaneTime, stillDue } from './lane-work.js';
 import { prepareProcess, storeProcess } from './new-process.js';
 import { storedResult } from './results.js';
 import { Waiters } from './waiters.js';
@@ -42,6 +42,8 @@ export class LaneDriver implements WorkDriver {
   readonly #definitions: DefinitionSource;
   readonly #stop = new AbortController();
   readonly #workflows = new Map<number, WorkflowRun>();
+  /** Those of them that may have something to do; the others wait, and that is written down. */
+  readonly #awake = new Set<WorkflowRun>();
   /** Functions that run, and rows that are about to. */
   readonly #functions = new Map<number, Promise<void>>();
   readonly #starting = new Map<number, Promise<void>>();
@@ -78,7 +80,8 @@ export class LaneDriver implements WorkDriver {
   }
 
   get steps(): number {
-    const working = [...this.#workflows.values()].filter((run) => !run.idle).length;
+    let working = 0;
+    for (const run of this.#awake) if (!run.idle) working++;
     return this.#functions.size + this.#starting.size + working;
   }
 
@@ -178,8 +181,7 @@ export class LaneDriver implements WorkDriver {
   fail(id: number, error: unknown): boolean {
     const run = this.#workflows.get(id);
     if (run === undefined && !this.#functions.has(id)) return false;
-    run?.stop(new WherryError('aborted', 'its code failed'));
-    this.#workflows.delete(id);
+    this.#letGo(id, new WherryError('aborted', 'its code failed'));
     // What it gives after this is refused.
     this.#functions.delete(id);
     const { store } = this.#tools;
@@ -218,22 +220,40 @@ export class LaneDriver implements WorkDriver {
     if (this.#draining) return;
     const { store, now } = this.#tools;
     const busy = new Set([...this.#functions.keys(), ...this.#starting.keys()]);
-    for (const row of await dueLaneRows(store, this.lane, now(), places.rows, busy)) {
+    const due = await dueLaneRows(store, this.lane, now(), places.rows, busy);
+    let free = places.working - this.#working;
+    // What is read of a calcjob may be what a function waits for that holds a place.
+    const chosen = due.filter(({ id, stage }) => this.#workflows.has(id) || stage === 'parse' || free-- > 0);
+    const ids = chosen.map(({ id }) => id);
+    for (const row of await stillDue(store, ids, now())) {
       const run = this.#workflows.get(row.id);
-      if (run !== undefined) await run.poke(row);
-      // What is read of a calcjob may be what a function waits for that holds a place.
-      else if (row.stage === 'parse' || this.#working < places.working) this.#start(row);
+      if (run === undefined) this.#start(row);
+      else {
+        this.#awake.add(run);
+        await run.poke(row);
+      }
     }
   }
 
   /** Workflows that wait are rows: most of them need not be in memory. */
   #makeRoom(): void {
-    const resting = [...this.#workflows].filter(([, run]) => run.resting);
-    // Whoever came first has waited longest, and may wait longest.
-    for (const [id, run] of resting.slice(0, -this.#resting)) {
-      this.#workflows.delete(id);
-      run.stop(new WherryError('aborted', 'it waits'));
+    let tooMany = this.#workflows.size - this.#awake.size - this.#resting;
+    for (const [id, run] of this.#workflows) {
+      if (tooMany <= 0) return;
+      if (this.#awake.has(run)) continue;
+      // Whoever came first has waited longest, and may wait longest.
+      this.#letGo(id, new WherryError('aborted', 'it waits'));
+      tooMany -= 1;
     }
+  }
+
+  /** Works no longer on a workflow. */
+  #letGo(id: number, reason: WherryError): void {
+    const run = this.#workflows.get(id);
+    if (run === undefined) return;
+    this.#workflows.delete(id);
+    this.#awake.delete(run);
+    run.stop(reason);
   }
 
   #beginAll(children: readonly StoredChild[]): void {
@@ -281,9 +301,11 @@ export class LaneDriver implements WorkDriver {
       );
       if (this.#draining) return run.stop(new WherryError('aborted', 'the driver ends'));
       this.#workflows.set(row.id, run);
+      this.#awake.add(run);
       run.done
         .catch((error: unknown) => this.#failed(run.row, error))
         .finally(() => {
+          this.#awake.delete(run);
           if (this.#workflows.get(row.id) === run) this.#workflows.delete(row.id);
           this.#tools.wake();
         });
@@ -305,14 +327,24 @@ export class LaneDriver implements WorkDriver {
     const now = this.#tools.now();
     let next = Number.POSITIVE_INFINITY;
     const resting: Promise<void>[] = [];
-    for (const run of this.#workflows.values()) {
+    for (const run of this.#awake) {
       const at = run.restsAt;
-      if (at === undefined) continue;
-      if (at > now) next = Math.min(next, at);
-      else resting.push(run.rest().catch((error: unknown) => this.#failed(run.row, error)));
+      if (at !== undefined && at > now) next = Math.min(next, at);
+      else if (at !== undefined || run.resting) resting.push(this.#rest(run));
     }
     await Promise.all(resting);
     return next;
+  }
+
+  async #rest(run: WorkflowRun): Promise<void> {
+    try {
+      if (!run.resting) await run.rest();
+      if (!run.resting) return;
+      this.#awake.delete(run);
+      if (run.sleepsLong) this.#letGo(run.reference.id, new WherryError('aborted', 'it sleeps'));
+    } catch (error) {
+      await this.#failed(run.row, error);
+    }
   }
 
   /** Who called a process: of most it is known in here. */
@@ -355,8 +387,7 @@ export class LaneDriver implements WorkDriver {
   async #kill(row: ProcessRow): Promise<void> {
     const { store, now } = this.#tools;
     const reason = new WherryError('aborted', 'the process is being killed');
-    this.#workflows.get(row.id)?.stop(reason);
-    this.#workflows.delete(row.id);
+    this.#letGo(row.id, reason);
     // It cannot be interrupted; what comes of it is refused.
     this.#functions.delete(row.id);
     const children = await livingChildren(store, row.id);
@@ -394,6 +425,8 @@ export class LaneDriver implements WorkDriver {
     if (!this.#waiters.has(row.uuid) && parent === undefined) return;
     const result = await storedResult(this.#tools, row);
     this.#waiters.tell(result);
-    parent?.childEnded(row.uuid, result);
+    if (parent === undefined) return;
+    this.#awake.add(parent);
+    parent.childEnded(row.uuid, result);
   }
 }

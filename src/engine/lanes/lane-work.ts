@@ -1,4 +1,5 @@
 import { sql } from 'kysely';
+import { Prepared } from '../../store/prepared.js';
 import type { Store } from '../../store/store.js';
 import type { ProcessRow } from '../../store/tables.js';
 import { programLanes } from './lane.js';
@@ -10,17 +11,35 @@ import { programLanes } from './lane.js';
  * their driver ended.
  */
 export async function lanesWithWork(store: Store, now: number): Promise<string[]> {
-  const living = () => store.selectFrom('processes').select('lane').distinct().where('lane', 'is not', null);
-  const ready = living().where('paused', '=', sql.lit(0));
-  const queries = [
-    ready.where('stage', 'is not', null).where('due_at', '<=', now).where('stage', 'in', ['run', 'parse']),
-    ready.where('state', '=', sql.lit('running')),
-    living().where('kill_requested_at', 'is not', null).where('ended_at', 'is', null).where('due_at', '<=', now),
-  ];
   const lanes = new Set<string>();
-  for (const query of queries) for (const { lane } of await query.execute()) if (lane !== null) lanes.add(lane);
+  for (const query of lanesBy) {
+    for (const { lane } of (await query.run(store, { now })).rows) if (lane !== null) lanes.add(lane);
+  }
   return [...lanes].sort();
 }
+
+const living = (db: Store) => db.selectFrom('processes').select('lane').distinct().where('lane', 'is not', null);
+const lanesBy = [
+  new Prepared<{ now: number }, { lane: string | null }>((db, value) =>
+    living(db)
+      .where('paused', '=', sql.lit(0))
+      .where('stage', 'is not', null)
+      .where('due_at', '<=', value('now'))
+      .where('stage', 'in', ['run', 'parse']),
+  ),
+  new Prepared<{ now: number }, { lane: string | null }>((db) =>
+    living(db).where('paused', '=', sql.lit(0)).where('state', '=', sql.lit('running')),
+  ),
+  new Prepared<{ now: number }, { lane: string | null }>((db, value) =>
+    living(db)
+      .where('kill_requested_at', 'is not', null)
+      .where('ended_at', 'is', null)
+      .where('due_at', '<=', value('now')),
+  ),
+];
+
+/** A row that is due: most of many are not begun at once, and need not be read whole. */
+export type DueRow = Pick<ProcessRow, 'id' | 'stage'>;
 
 /**
  * Rows of a lane that are due and not paused: first those that others called, so that what has begun comes to its end
@@ -33,56 +52,84 @@ export async function dueLaneRows(
   now: number,
   limit: number,
   except: ReadonlySet<number>,
-): Promise<ProcessRow[]> {
-  const due = (most: number) =>
-    store
-      .selectFrom('processes')
-      .selectAll()
-      .where('lane', '=', lane)
-      .where('paused', '=', sql.lit(0))
-      .where('stage', 'is not', null)
-      .where('due_at', '<=', now)
-      .where('kill_requested_at', 'is', null)
-      .where('stage', 'in', ['run', 'parse'])
-      .orderBy('due_at')
-      .limit(most + except.size);
-  const called = await due(limit).where('parent_id', 'is not', null).execute();
-  const found = called.filter(({ id }) => !except.has(id)).slice(0, limit);
+): Promise<DueRow[]> {
+  const called = await due.called.run(store, { lane, now, limit: limit + except.size });
+  const found = called.rows.filter(({ id }) => !except.has(id)).slice(0, limit);
   const left = limit - found.length;
   if (left === 0) return found;
-  const roots = await due(left).where('parent_id', 'is', null).execute();
-  return [...found, ...roots.filter(({ id }) => !except.has(id)).slice(0, left)];
+  const roots = await due.roots.run(store, { lane, now, limit: left + except.size });
+  return [...found, ...roots.rows.filter(({ id }) => !except.has(id)).slice(0, left)];
+}
+
+const due = { called: dueWhere('is not'), roots: dueWhere('is') } as const;
+
+function dueWhere(parent: 'is' | 'is not'): Prepared<{ lane: string; now: number; limit: number }, DueRow> {
+  return new Prepared((db, value) =>
+    db
+      .selectFrom('processes')
+      .select(['id', 'stage'])
+      .where('lane', '=', value('lane'))
+      .where('paused', '=', sql.lit(0))
+      .where('stage', 'is not', null)
+      .where('due_at', '<=', value('now'))
+      .where('kill_requested_at', 'is', null)
+      .where('stage', 'in', ['run', 'parse'])
+      .where('parent_id', parent, null)
+      .orderBy('due_at')
+      .limit(value('limit')),
+  );
+}
+
+/** The rows with these ids, in their order, as far as they are still due. */
+export async function stillDue(store: Store, ids: readonly number[], now: number): Promise<ProcessRow[]> {
+  if (ids.length === 0) return [];
+  const rows = await store
+    .selectFrom('processes')
+    .selectAll()
+    .where('id', 'in', ids)
+    .where('paused', '=', 0)
+    .where('due_at', '<=', now)
+    .where('kill_requested_at', 'is', null)
+    .execute();
+  const byId = new Map(rows.map((row) => [row.id, row]));
+  return ids.flatMap((id) => byId.get(id) ?? []);
 }
 
 /** When the next row of a lane becomes due. */
 export async function nextLaneTime(store: Store, lane: string, now: number): Promise<number | undefined> {
-  const row = await store
+  const { rows } = await nextDue.run(store, { lane, now });
+  return rows[0]?.due_at ?? undefined;
+}
+
+const nextDue = new Prepared<{ lane: string; now: number }, { due_at: number | null }>((db, value) =>
+  db
     .selectFrom('processes')
     .select('due_at')
-    .where('lane', '=', lane)
+    .where('lane', '=', value('lane'))
     .where('paused', '=', sql.lit(0))
     .where('stage', 'is not', null)
-    .where('due_at', '>', now)
+    .where('due_at', '>', value('now'))
     .orderBy('due_at')
-    .limit(1)
-    .executeTakeFirst();
-  return row?.due_at ?? undefined;
-}
+    .limit(1),
+);
 
 /** Processes of a lane that somebody wants killed. */
 export async function laneKills(store: Store, lane: string, now: number): Promise<ProcessRow[]> {
-  return store
+  return [...(await kills.run(store, { lane, now })).rows];
+}
+
+const kills = new Prepared<{ lane: string; now: number }, ProcessRow>((db, value) =>
+  db
     .selectFrom('processes')
     .selectAll()
-    .where('lane', '=', lane)
+    .where('lane', '=', value('lane'))
     .where('kill_requested_at', 'is not', null)
     .where('ended_at', 'is', null)
-    .where('due_at', '<=', now)
+    .where('due_at', '<=', value('now'))
     .where('stage', '=', 'run')
     .orderBy('due_at')
-    .limit(256)
-    .execute();
-}
+    .limit(256),
+);
 
 /** Processes of lanes whose code may be running: at most a few are named. */
 export async function runningIn(store: Store, lanes: readonly string[]): Promise<Pick<ProcessRow, 'id' | 'name'>[]> {

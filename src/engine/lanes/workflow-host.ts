@@ -8,8 +8,9 @@ import { type ExitCode, standardExit, success } from '../../process/exit-codes.j
 import { checkOutput, checkOutputs, type Leaf } from '../../process/inputs.js';
 import type { Transition } from '../../process/transition.js';
 import type { NewEvent } from '../../store/events.js';
+import { Prepared } from '../../store/prepared.js';
 import type { StoreTransaction } from '../../store/store.js';
-import type { ProcessRow } from '../../store/tables.js';
+import type { ProcessRow, RecordTable } from '../../store/tables.js';
 import type { CallRequest, ContextHost } from '../../workflow/context.js';
 import type { Batch, ExecutionHost } from '../../workflow/execution.js';
 import type { FunctionEnd } from '../../workflow/function-end.js';
@@ -40,6 +41,17 @@ export interface WorkflowKeeper {
   /** The workflow has nothing to do but to wait. */
   readonly rests: () => void;
 }
+
+/** Records that are faster written one by one than by a query that is made for their number. */
+const few = 8;
+const insertRecord = new Prepared<RecordTable>((db, value) =>
+  db.insertInto('records').values({
+    process_id: value('process_id'),
+    position: value('position'),
+    type: value('type'),
+    content: value('content'),
+  }),
+);
 
 /** Stores what one workflow does, and makes its children. */
 export class WorkflowHost implements ExecutionHost<PreparedCall>, ContextHost<PreparedCall> {
@@ -89,20 +101,23 @@ export class WorkflowHost implements ExecutionHost<PreparedCall>, ContextHost<Pr
     const transition: Transition = {
       ...(end?.transition ?? goesOn(batch.records, at)),
       events: batch.records.flatMap((record) => eventsOf(record, end === undefined)),
-      also: async (transaction) => {
+      also: async (transaction, row) => {
         const pausesItself = batch.records.some(({ type }) => type === 'pause');
-        if (end === undefined && !pausesItself) await expectPlaying(transaction, this.row.id);
+        // What has come to its end may end; nothing new is begun by what is paused: it is replayed when it is played.
+        if (end === undefined && !pausesItself && row.paused !== 0) {
+          throw new WherryError('aborted', 'the process is paused');
+        }
         // A transaction that is tried again begins anew.
         children.length = 0;
         await this.#writeRecords(transaction, batch);
         for (const call of batch.prepared) {
           if (call.type === 'output') await linkLeaves(transaction, this.row.id, 'output', call.leaves, at);
           else {
-            const row = await storeProcess(transaction, call.ready, this.#place(), at);
-            children.push({ row, definition: call.ready.definition });
+            const child = await storeProcess(transaction, call.ready, this.#place(), at);
+            children.push({ row: child, definition: call.ready.definition });
           }
         }
-        if (end === undefined) await lookAgainIfWoken(transaction, this.row.id, this.heard, at);
+        if (end === undefined) await lookAgainIfWoken(transaction, row, this.heard, at);
         else await linkLeaves(transaction, this.row.id, 'output', end.leaves, at);
         if (this.cleansUp && end?.transition.exit?.status === 0)
           await requestCleaningBelow(transaction, this.row.id, at);
@@ -130,6 +145,10 @@ export class WorkflowHost implements ExecutionHost<PreparedCall>, ContextHost<Pr
       type: record.type,
       content: JSON.stringify(record),
     }));
+    if (rows.length <= few) {
+      for (const row of rows) await insertRecord.run(transaction, row);
+      return;
+    }
     for (let start = 0; start < rows.length; start += 500) {
       await transaction
         .insertInto('records')
@@ -178,25 +197,18 @@ function eventsOf(record: WorkflowRecord, goesOnAfter: boolean): NewEvent[] {
   return [];
 }
 
-/** What has come to its end may end; nothing new is begun by what is paused: it is replayed when it is played. */
-async function expectPlaying(transaction: StoreTransaction, id: number): Promise<void> {
-  const row = await transaction.selectFrom('processes').select('paused').where('id', '=', id).executeTakeFirst();
-  if (row?.paused !== 0) throw new WherryError('aborted', 'the process is paused');
-}
-
-/** One that something ended for, which it has not heard of, or that somebody wants killed, is due again at once. */
+/**
+ * One that something ended for, which it has not heard of, or that somebody wants killed, is due again at once.
+ * @param row as it is in this transaction
+ */
 export async function lookAgainIfWoken(
   transaction: StoreTransaction,
-  id: number,
+  { id, wakes, kill_requested_at }: ProcessRow,
   heard: number,
   now: number,
 ): Promise<void> {
-  await transaction
-    .updateTable('processes')
-    .set({ due_at: now })
-    .where('id', '=', id)
-    .where(({ eb, or }) => or([eb('wakes', '!=', heard), eb('kill_requested_at', 'is not', null)]))
-    .execute();
+  if (wakes === heard && kill_requested_at === null) return;
+  await transaction.updateTable('processes').set({ due_at: now }).where('id', '=', id).execute();
 }
 
 /** What a function returned, with what it gave before, under their dotted labels. */

@@ -2,6 +2,7 @@ import { WherryError } from '../../errors.js';
 import { runStage } from '../../process/create.js';
 import { assembleInputs } from '../../process/inputs.js';
 import { type ProcessReference, runCodeIn } from '../../process/process-stack.js';
+import { Prepared } from '../../store/prepared.js';
 import type { StoreTransaction } from '../../store/store.js';
 import type { ProcessRow } from '../../store/tables.js';
 import { type Caller, withCaller } from '../../workflow/caller.js';
@@ -16,6 +17,12 @@ import { lookAgainIfWoken, type PreparedCall, WorkflowHost, type WorkflowKeeper 
 
 /** Milliseconds that a workflow has done nothing before it is written down that it waits. */
 const restsAfter = 100;
+/** Milliseconds: one that waits for nothing else, and so long, is not worth being kept in memory. */
+const longSleep = 60_000;
+
+const recordsOf = new Prepared<{ id: number }, { content: string }>((db, value) =>
+  db.selectFrom('records').select('content').where('process_id', '=', value('id')).orderBy('position'),
+);
 
 /** One workflow in memory: its function, as far as it has come. */
 export class WorkflowRun {
@@ -63,15 +70,11 @@ export class WorkflowRun {
   ): Promise<WorkflowRun> {
     const { store, repository } = tools;
     const locate = (sha256: string) => repository.locate(sha256);
-    const stored = await store
-      .selectFrom('records')
-      .select('content')
-      .where('process_id', '=', begun.id)
-      .orderBy('position')
-      .execute();
-    const records = stored.map(({ content }) => JSON.parse(content) as WorkflowRecord);
+    const stored = await recordsOf.run(store, { id: begun.id });
+    const records = stored.rows.map(({ content }) => JSON.parse(content) as WorkflowRecord);
     const at = tools.now();
-    const also = (transaction: StoreTransaction) => lookAgainIfWoken(transaction, begun.id, begun.wakes, at);
+    const also = (transaction: StoreTransaction, row: ProcessRow) =>
+      lookAgainIfWoken(transaction, row, begun.wakes, at);
     // Read before its children: what ends afterwards wakes it again.
     const row =
       begun.state === 'running'
@@ -112,6 +115,12 @@ export class WorkflowRun {
   /** Is it idle, and is that written down? */
   get resting(): boolean {
     return this.idle && this.row.state === 'waiting' && !this.#poked;
+  }
+
+  /** Does it wait for the time alone, and that for long? */
+  get sleepsLong(): boolean {
+    const { awaited, wakesAt } = this.#execution;
+    return awaited.length === 0 && wakesAt !== undefined && wakesAt - this.#tools.now() > longSleep;
   }
 
   stop(reason: WherryError): void {
@@ -155,7 +164,7 @@ export class WorkflowRun {
       stage: runStage,
       dueAt: this.#execution.wakesAt ?? null,
       changes: { waiting_for: waitingFor, waiting_since: since },
-      also: (transaction) => lookAgainIfWoken(transaction, this.row.id, this.#host.heard, at),
+      also: (transaction, row) => lookAgainIfWoken(transaction, row, this.#host.heard, at),
     });
   }
 

@@ -227,7 +227,8 @@ describe('submitting', () => {
 
   it('takes a transition that could not be committed up from the accepted submission', async () => {
     const transition = await submitted();
-    await rig.store.transaction().execute(async (transaction) => transition.also?.(transaction));
+    const { row } = context;
+    await rig.store.transaction().execute(async (transaction) => transition.also?.(transaction, row));
     expect(await commit()).toMatchObject({ job_id: '101' });
     expect(cluster.count('fake-submit')).toBe(1);
   });
