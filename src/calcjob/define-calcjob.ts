@@ -1,7 +1,13 @@
 import type { z } from 'zod';
 import type { JobInput } from '../config/job.js';
 import type { FolderData, LocalFile, RemoteFolderData } from '../process/data.js';
-import { type ExitCodeTemplates, type ProcessDefinition, type ProcessSpec, register } from '../process/definition.js';
+import {
+  type ExitCodeTemplates,
+  expectFunction,
+  type ProcessDefinition,
+  type ProcessSpec,
+  register,
+} from '../process/definition.js';
 import type { ExitCode } from '../process/exit-codes.js';
 import { withPorts } from '../process/expose.js';
 import type { GivenOutputsOf, SeenInputsOf } from '../process/inputs.js';
@@ -123,6 +129,7 @@ export function defineCalcJob<
   Outputs extends z.ZodObject,
   const Codes extends ExitCodeTemplates = Record<never, never>,
 >(spec: CalcJobSpec<Inputs, Outputs, Codes>): CalcJobDefinition<Inputs, WithCommon<Outputs>, Codes> {
+  expectFunction(spec.name, 'prepare', spec.prepare);
   const outputs = withPorts(spec.outputs, commonOutputs);
   return register({ version: 1, ...spec, outputs, kind: 'calcjob' } as unknown as CalcJobDefinition<
     Inputs,

@@ -76,6 +76,21 @@ export function register<Definition extends ProcessDefinition>(definition: Defin
   return definition;
 }
 
+/** Errors: `bad-definition` for what is no definition of a process, such as nothing at all. */
+export function expectProcess(given: unknown): asserts given is ProcessDefinition {
+  const isObject = (typeof given === 'object' && given !== null) || typeof given === 'function';
+  const kind = isObject ? (given as { readonly kind?: unknown }).kind : undefined;
+  if (processKinds.some((known) => known === kind)) return;
+  throw new WherryError('bad-definition', 'what was to be called is no process', {
+    hint: 'give what defineCalcJob, defineWorkflow or calcfunction made; modules that import each other in a circle find nothing',
+  });
+}
+
+/** Errors: `bad-definition` where a part of a definition that does its work is none. */
+export function expectFunction(name: string, part: string, given: unknown): void {
+  if (typeof given !== 'function') throw new WherryError('bad-definition', `${name} has no function \`${part}\``);
+}
+
 /** The definition with a name; undefined when this program has loaded none. */
 export function findDefinition(name: string): ProcessDefinition | undefined {
   return known.get(name);

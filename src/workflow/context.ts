@@ -1,6 +1,7 @@
+import { inspect } from 'node:util';
 import type { JobOptions } from '../calcjob/define-calcjob.js';
 import { messageOf, WherryError } from '../errors.js';
-import type { ExitCodeTemplates, ProcessDefinition } from '../process/definition.js';
+import { type ExitCodeTemplates, expectProcess, type ProcessDefinition } from '../process/definition.js';
 import type { InputsOf, OutputDataOf, OutputsOf } from '../process/inputs.js';
 import type { Begin, Execution } from './execution.js';
 import { ExitSignal } from './function-end.js';
@@ -84,6 +85,7 @@ export class WorkflowContext<Codes extends ExitCodeTemplates = ExitCodeTemplates
     inputs: InputsOf<Definition>,
     options: CallOptions = {},
   ): ProcessHandle<OutputsOf<Definition>, OutputDataOf<Definition>> {
+    expectProcess(definition);
     const execution = this.#execution;
     const uuid = this.#host.uuid();
     const asked: CallRecord = {
@@ -139,7 +141,10 @@ export class WorkflowContext<Codes extends ExitCodeTemplates = ExitCodeTemplates
 
   /** Waits, without holding anything: also for weeks, and across restarts. @param milliseconds or until a time */
   sleep(milliseconds: number | Date): Promise<void> {
-    const until = typeof milliseconds === 'number' ? this.#execution.now + milliseconds : milliseconds.getTime();
+    const until = milliseconds instanceof Date ? milliseconds.getTime() : this.#execution.now + milliseconds;
+    if (!Number.isFinite(until)) {
+      throw new WherryError('bad-input', `${String(milliseconds)} is no time to sleep: give milliseconds or a date`);
+    }
     return this.#answered<void>({ type: 'sleep', until });
   }
 
@@ -150,7 +155,7 @@ export class WorkflowContext<Codes extends ExitCodeTemplates = ExitCodeTemplates
 
   /** Writes a line into the report of the workflow. */
   report(message: string): void {
-    this.#execution.call({ type: 'report', message });
+    this.#execution.call({ type: 'report', message: typeof message === 'string' ? message : inspect(message) });
   }
 
   /** Gives an output before the end. What is not declared, or is no value for it, excepts the workflow. */

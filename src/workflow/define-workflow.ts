@@ -1,5 +1,11 @@
 import type { z } from 'zod';
-import { type ExitCodeTemplates, type ProcessDefinition, type ProcessSpec, register } from '../process/definition.js';
+import {
+  type ExitCodeTemplates,
+  expectFunction,
+  type ProcessDefinition,
+  type ProcessSpec,
+  register,
+} from '../process/definition.js';
 import type { GivenOutputsOf, InputDataOf, SeenInputsOf } from '../process/inputs.js';
 import type { WorkflowContext } from './context.js';
 
@@ -49,5 +55,6 @@ export function defineWorkflow<
   Outputs extends z.ZodObject,
   const Codes extends ExitCodeTemplates = Record<never, never>,
 >(spec: WorkflowSpec<Inputs, Outputs, Codes>): WorkflowDefinition<Inputs, Outputs, Codes> {
+  expectFunction(spec.name, 'run', spec.run);
   return register({ version: 1, ...spec, kind: 'workflow' } as WorkflowDefinition<Inputs, Outputs, Codes>);
 }

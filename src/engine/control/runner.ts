@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { CalcJobDefinition } from '../../calcjob/define-calcjob.js';
 import { InputError, WherryError } from '../../errors.js';
-import type { ProcessDefinition } from '../../process/definition.js';
+import { expectProcess, type ProcessDefinition } from '../../process/definition.js';
 import type { InputsOf, OutputsOf } from '../../process/inputs.js';
 import type { ProcessRow } from '../../store/tables.js';
 import { type Caller, currentCaller, setProgramCaller } from '../../workflow/caller.js';
@@ -101,6 +101,7 @@ export class Runner implements Caller, AsyncDisposable {
 
   /** Runs a process here and tells how it ended, well or not. Errors: InputError for its inputs. */
   async call(definition: ProcessDefinition, inputs: unknown, options: CallOptions = {}): Promise<ProcessResult> {
+    expectProcess(definition);
     this.#calls++;
     try {
       const lane = await this.#lane;
@@ -119,6 +120,7 @@ export class Runner implements Caller, AsyncDisposable {
     given: InputsOf<Definition>,
     options: CallOptions = {},
   ): Promise<Submitted> {
+    expectProcess(definition);
     const { store } = this.profile;
     const uuid = randomUUID();
     const ready = await prepareProcess(this.profile, definition, given, { ...options, uuid });
@@ -148,6 +150,7 @@ export class Runner implements Caller, AsyncDisposable {
     given: InputsOf<Definition>,
     options: CallOptions & { readonly directory?: string } = {},
   ): Promise<DryRun> {
+    expectProcess(definition);
     const { kind, name } = definition;
     if (kind !== 'calcjob') throw new InputError(`${name} is a ${kind}: only a calcjob sends something`);
     return writeDryRunOf(this.profile, definition as unknown as CalcJobDefinition, given, options);
@@ -215,6 +218,7 @@ export async function run<Definition extends ProcessDefinition>(
   inputs: InputsOf<Definition>,
   options: CallOptions = {},
 ): Promise<OutputsOf<Definition>> {
+  expectProcess(definition);
   const result = await currentCaller(definition.name).call(definition, inputs, options);
   if (!result.ok) throw new ProcessFailed(result);
   return result.outputs as OutputsOf<Definition>;

@@ -224,6 +224,7 @@ function withEmitted(returned: unknown, emitted: ReadonlyMap<string, unknown>): 
       place[name] = inner;
       place = inner;
     }
+    if (place[last] !== undefined) throw new WherryError('bad-definition', `the output ${label} was given twice`);
     place[last] = value;
   }
   return given;

@@ -1,5 +1,16 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { calcfunction, defineWorkflow, ProcessFailed, Runner, WherryError, z } from '../../../src/index.js';
+import {
+  calcfunction,
+  defineCalcJob,
+  defineWorkflow,
+  type ProcessDefinition,
+  ProcessFailed,
+  Runner,
+  run,
+  WherryError,
+  type WorkflowContext,
+  z,
+} from '../../../src/index.js';
 import { startProfile, type TestProfile } from '../../rigs/profile.js';
 
 let test: TestProfile;
@@ -98,4 +109,63 @@ describe('a child that fails', () => {
 it('a step that fails fails with its own words', async () => {
   const { seen } = await outcome('in a step');
   expect(seen).toEqual(['computation-failed', 'a bad step', null]);
+});
+
+/** As a module finds it that imports another in a circle. */
+const nothing = undefined as unknown as ProcessDefinition;
+const noProcess = z.object({}) as unknown as ProcessDefinition;
+
+const mistakes: Readonly<Record<string, readonly [(ctx: WorkflowContext) => unknown, string]>> = {
+  'calls nothing': [(ctx) => ctx.run(nothing, {}), 'what was to be called is no process'],
+  'calls what is no process': [(ctx) => ctx.run(noProcess, {}), 'what was to be called is no process'],
+  'sleeps for no time': [(ctx) => ctx.sleep(Number.NaN), 'NaN is no time to sleep'],
+  'sleeps until no date': [(ctx) => ctx.sleep(new Date(Number.NaN)), 'Invalid Date is no time to sleep'],
+  'gives an output twice': [(ctx) => ctx.out('done', true), 'the output done was given twice'],
+};
+
+const Mistaken = defineWorkflow({
+  name: 'failures.mistaken',
+  inputs: z.object({ how: z.string() }),
+  outputs: z.object({ done: z.boolean() }),
+  async run(ctx, { how }) {
+    await mistakes[how]?.[0](ctx as never);
+    return { done: true };
+  },
+});
+
+describe('a workflow that', () => {
+  it.each(Object.entries(mistakes))('%s is excepted, and told why', async (how, [, words]) => {
+    const { state, reason } = await runner.call(Mistaken, { how });
+    expect([state, reason]).toEqual(['excepted', expect.stringContaining(words)]);
+  });
+});
+
+describe('a definition', () => {
+  const ports = { inputs: z.object({}), outputs: z.object({}) };
+
+  it('without what does its work is refused', () => {
+    const missing = { ...ports, name: 'failures.missing' } as never;
+    expect(() => defineWorkflow(missing)).toThrow('failures.missing has no function `run`');
+    expect(() => defineCalcJob(missing)).toThrow('failures.missing has no function `prepare`');
+  });
+
+  it('that is none cannot be run', async () => {
+    await expect(run(nothing, {})).rejects.toThrow('what was to be called is no process');
+    await expect(runner.submit(noProcess, {})).rejects.toThrow('what was to be called is no process');
+  });
+});
+
+it('a report of what is no text tells what it is', async () => {
+  const Reporting = defineWorkflow({
+    name: 'failures.reporting',
+    ...{ inputs: z.object({}), outputs: z.object({}) },
+    async run(ctx) {
+      ctx.report({ a: [1] } as never);
+      return {};
+    },
+  });
+  const { id } = await runner.call(Reporting, {});
+  const events = test.profile.store.selectFrom('events').select('data').where('process_id', '=', id);
+  const [report] = await events.where('type', '=', 'process.report').execute();
+  expect(JSON.parse(report?.data ?? '')).toMatchObject({ message: '{ a: [ 1 ] }' });
 });
