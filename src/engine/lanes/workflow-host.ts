@@ -14,7 +14,7 @@ import type { ProcessRow, RecordTable } from '../../store/tables.js';
 import type { CallRequest, ContextHost } from '../../workflow/context.js';
 import type { Batch, ExecutionHost } from '../../workflow/execution.js';
 import type { FunctionEnd } from '../../workflow/function-end.js';
-import type { WorkflowRecord } from '../../workflow/record.js';
+import { fingerprintOf, type WorkflowRecord } from '../../workflow/record.js';
 import type { LaneTools } from '../driver-tools.js';
 import { excepted } from './excepted.js';
 import { type ProcessPlace, prepareProcess, type ReadyProcess, storeProcess } from './new-process.js';
@@ -224,7 +224,10 @@ function withEmitted(returned: unknown, emitted: ReadonlyMap<string, unknown>): 
       place[name] = inner;
       place = inner;
     }
-    if (place[last] !== undefined) throw new WherryError('bad-definition', `the output ${label} was given twice`);
+    // The types of a workflow ask it to return what it gave before as well.
+    if (place[last] !== undefined && fingerprintOf(place[last]) !== fingerprintOf(value)) {
+      throw new WherryError('bad-definition', `the output ${label} was given twice, and not the same`);
+    }
     place[last] = value;
   }
   return given;

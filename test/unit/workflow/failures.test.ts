@@ -120,7 +120,7 @@ const mistakes: Readonly<Record<string, readonly [(ctx: WorkflowContext) => unkn
   'calls what is no process': [(ctx) => ctx.run(noProcess, {}), 'what was to be called is no process'],
   'sleeps for no time': [(ctx) => ctx.sleep(Number.NaN), 'NaN is no time to sleep'],
   'sleeps until no date': [(ctx) => ctx.sleep(new Date(Number.NaN)), 'Invalid Date is no time to sleep'],
-  'gives an output twice': [(ctx) => ctx.out('done', true), 'the output done was given twice'],
+  'gives an output twice': [(ctx) => ctx.out('done', false), 'the output done was given twice, and not the same'],
 };
 
 const Mistaken = defineWorkflow({
@@ -138,6 +138,19 @@ describe('a workflow that', () => {
     const { state, reason } = await runner.call(Mistaken, { how });
     expect([state, reason]).toEqual(['excepted', expect.stringContaining(words)]);
   });
+});
+
+it('a workflow may return once more what it gave before', async () => {
+  const Twice = defineWorkflow({
+    name: 'failures.twice',
+    inputs: z.object({}),
+    outputs: z.object({ list: z.array(z.number()) }),
+    async run(ctx) {
+      ctx.out('list', [1, 2]);
+      return { list: [1, 2] };
+    },
+  });
+  expect(await run(Twice, {})).toEqual({ list: [1, 2] });
 });
 
 describe('a definition', () => {
