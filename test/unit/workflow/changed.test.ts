@@ -8,7 +8,7 @@ import type { ProcessRow } from '../../../src/store/tables.js';
 import { startProfile, type TestProfile } from '../../rigs/profile.js';
 
 /** The workflow takes the way that stands here, as if its author had changed it. */
-type Way = 'first' | 'other step' | 'other inputs' | 'shorter';
+type Way = 'first' | 'other step' | 'other inputs' | 'shorter' | 'other version';
 let way = 'first' as Way;
 const number = calcfunction('changed.number', (x: number) => x);
 
@@ -25,9 +25,14 @@ const Changing = defineWorkflow({
   },
 });
 
+function take(other: Way): void {
+  way = other;
+  Object.assign(Changing, { version: other === 'other version' ? 2 : 1 });
+}
+
 let test: TestProfile;
 beforeEach(async () => {
-  way = 'first';
+  take('first');
   test = await startProfile();
 });
 afterEach(() => test[Symbol.asyncDispose]());
@@ -44,6 +49,7 @@ async function drive(row: ProcessRow, isSo: (now: ProcessRow) => boolean, later 
 it.each<[Way, RegExp]>([
   ['other step', /where its record has a call of changed\.number \(number 1\), the workflow now makes the step/],
   ['other inputs', /where its record has a call of changed\.number \(number 1\), the workflow now makes a call of/],
+  ['other version', /was begun with version 1 of changed\.workflow, which now has version 2/],
   ['shorter', /where its record has a sleep \(number 3\), the workflow now ends/],
 ])('stops when it was changed (%s), and goes on when the former definition is back', async (changed, words) => {
   const uuid = randomUUID();
@@ -53,12 +59,12 @@ it.each<[Way, RegExp]>([
     .transaction()
     .execute((transaction) => storeProcess(transaction, ready, place, Date.now()));
   expect(await drive(row, ({ state }) => state === 'waiting')).toMatchObject({ state: 'waiting' });
-  way = changed;
+  take(changed);
   const later = 3_700_000;
   const stopped = await drive(row, ({ paused }) => paused !== 0, later);
   expect(stopped.paused_reason).toMatch(words);
   expect(stopped.ended_at).toBeNull();
-  way = 'first';
+  take('first');
   await play(test.profile.store, stopped);
   const ended = await drive(row, ({ ended_at }) => ended_at !== null, 2 * later);
   expect(ended).toMatchObject({ state: 'finished', exit_status: 0 });
