@@ -62,6 +62,8 @@ export class WorkflowHost implements ExecutionHost<PreparedCall>, ContextHost<Pr
   row: ProcessRow;
   /** How many of the ends that woke it have been heard of. */
   heard: number;
+  /** Its last transition, done or failed. */
+  #moved: Promise<unknown> = Promise.resolve();
   /** Outputs that its function gave before its end, in this and in former lives. */
   emitted: ReadonlyMap<string, unknown> = new Map();
   /** Are the work directories of the calcjobs below it to be removed when it has ended with status 0? */
@@ -123,8 +125,22 @@ export class WorkflowHost implements ExecutionHost<PreparedCall>, ContextHost<Pr
           await requestCleaningBelow(transaction, this.row.id, at);
       },
     };
-    this.row = await this.#keeper.carryOut(this.row, transition);
+    await this.move(() => transition);
     this.#keeper.begin(children);
+  }
+
+  /**
+   * Carries out a transition, from where the one before has led: two at once would both begin at the same row, and the
+   * second be refused. Errors: those of `carryOut`.
+   * @param choose gives the transition when it is its turn; undefined: none any more
+   */
+  async move(choose: () => Transition | undefined): Promise<void> {
+    const moved = this.#moved.then(async () => {
+      const transition = choose();
+      if (transition !== undefined) this.row = await this.#keeper.carryOut(this.row, transition);
+    });
+    this.#moved = moved.catch(() => undefined);
+    return moved;
   }
 
   rests(): void {

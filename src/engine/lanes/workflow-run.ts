@@ -27,7 +27,6 @@ const recordsOf = new Prepared<{ id: number }, { content: string }>((db, value) 
 /** One workflow in memory: its function, as far as it has come. */
 export class WorkflowRun {
   readonly #tools: LaneTools;
-  readonly #keeper: WorkflowKeeper;
   readonly #host: WorkflowHost;
   readonly #execution: Execution<PreparedCall>;
   readonly reference: ProcessReference;
@@ -42,14 +41,12 @@ export class WorkflowRun {
 
   private constructor(
     tools: LaneTools,
-    keeper: WorkflowKeeper,
     host: WorkflowHost,
     execution: Execution<PreparedCall>,
     callers: readonly ProcessReference[],
     work: () => Promise<unknown>,
   ) {
     this.#tools = tools;
-    this.#keeper = keeper;
     this.#host = host;
     this.#execution = execution;
     this.callers = callers;
@@ -100,7 +97,7 @@ export class WorkflowRun {
         context.submit(called, given as never, options).result() as Promise<ProcessResult>,
     };
     const work = () => withCaller(caller, () => definition.run(context as never, inputs as never));
-    return new WorkflowRun(tools, keeper, host, execution, callers, work);
+    return new WorkflowRun(tools, host, execution, callers, work);
   }
 
   get row(): ProcessRow {
@@ -154,17 +151,18 @@ export class WorkflowRun {
 
   /** Writes down that it waits. */
   async rest(): Promise<void> {
-    const at = this.#tools.now();
-    const waitingFor = this.#waitingFor();
-    if (waitingFor === undefined) return;
-    this.#poked = false;
-    const since = this.row.state === 'waiting' ? this.row.waiting_since : at;
-    this.#host.row = await this.#keeper.carryOut(this.row, {
-      to: 'waiting',
-      stage: runStage,
-      dueAt: this.#execution.wakesAt ?? null,
-      changes: { waiting_for: waitingFor, waiting_since: since },
-      also: (transaction, row) => lookAgainIfWoken(transaction, row, this.#host.heard, at),
+    await this.#host.move(() => {
+      const waitingFor = this.idle ? this.#waitingFor() : undefined;
+      if (waitingFor === undefined) return undefined;
+      const at = this.#tools.now();
+      this.#poked = false;
+      return {
+        to: 'waiting',
+        stage: runStage,
+        dueAt: this.#execution.wakesAt ?? null,
+        changes: { waiting_for: waitingFor, waiting_since: this.row.state === 'waiting' ? this.row.waiting_since : at },
+        also: (transaction, row) => lookAgainIfWoken(transaction, row, this.#host.heard, at),
+      };
     });
   }
 
