@@ -39,6 +39,8 @@ export class Outbox {
     const lease = await this.#hold();
     if (lease === undefined) return;
     for (let position = await this.#position(lease); ; ) {
+      // While more is written than is told, this goes on for longer than the lease lasts.
+      if ((await this.#hold()) !== lease) return;
       const rows = await this.#after(position);
       const recent = rows.filter(({ at }) => at > this.#now() - timing.forgotten);
       await Promise.all(recent.map((row) => this.#tell(row)));
