@@ -10,6 +10,8 @@ await using profile = await openProfile({ home: process.argv[2] });
 await using driver = await Driver.open(profile, {
   isWorker: true,
   hasCodeThread: true,
+  // As the supervisor of a daemon tells its workers: otherwise the first takes all lanes.
+  workers: () => Number(process.argv[3] ?? 1),
   onProblem: (problem) => console.error(problem),
 });
 process.send?.({ ready: true });

@@ -119,8 +119,8 @@ async function callChildren(home: string): Promise<Figure[]> {
     Array.from({ length: counts.parents }, (_, index) => index),
   );
   const began = performance.now();
-  await using first = await startWorker(home);
-  await using second = await startWorker(home);
+  await using first = await startWorker(home, counts.workers);
+  await using second = await startWorker(home, counts.workers);
   await until(async () => (await countOf(profile, 'finished')) === counts.parents * (children + 1));
   const rate = counts.parents / ((performance.now() - began) / 1000);
   const memories = await Promise.all([first, second].map((worker) => worker.memory()));
@@ -179,9 +179,9 @@ interface Worker extends AsyncDisposable {
   memory(): Promise<number>;
 }
 
-async function startWorker(home: string): Promise<Worker> {
+async function startWorker(home: string, workers = 1): Promise<Worker> {
   const program = fileURLToPath(new URL('./process-worker.js', import.meta.url));
-  const child: ChildProcess = fork(program, [home], { execArgv: [] });
+  const child: ChildProcess = fork(program, [home, String(workers)], { execArgv: [] });
   const ended = once(child, 'exit');
   await Promise.race([once(child, 'message'), ended.then(() => Promise.reject(new Error('the worker has ended')))]);
   return {

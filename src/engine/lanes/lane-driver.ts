@@ -95,7 +95,7 @@ export class LaneDriver implements WorkDriver {
   }
 
   get holdsOn(): boolean {
-    return this.#functions.size > 0 || this.#starting.size > 0 || this.#workflows.size > 0 || this.#waiters.size > 0;
+    return this.#functions.size > 0 || this.#starting.size > 0 || this.#awake.size > 0 || this.#waiters.size > 0;
   }
 
   get stopped(): AbortSignal {
