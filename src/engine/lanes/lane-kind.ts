@@ -6,8 +6,11 @@ import { laneLease } from './lane.js';
 import { lanesWithWork } from './lane-work.js';
 import { takeUpOrphans } from './orphans.js';
 
-/** Workflows that wait and are kept in memory: about 50 KB each. */
-const mostResting = 1_000;
+/**
+ * Workflows that wait and are kept in memory: about 15 KB each, and several times that until it is collected. Others are
+ * a few milliseconds later when they wake.
+ */
+const mostResting = 200;
 
 /** Milliseconds between two looks for what programs have left that are gone. */
 const orphanInterval = 5_000;
