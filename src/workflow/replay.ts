@@ -52,7 +52,8 @@ export class Replay {
   async run(replayed: Replayed): Promise<void> {
     for (const [position, record] of this.#records.entries()) {
       if (!isAnswer(record)) continue;
-      await this.#untilCalled(position, replayed);
+      // Most of ten thousand answers need not wait: not even for a promise that is kept already.
+      if (this.#isMissing(position)) await this.#untilCalled(position, replayed);
       if (replayed.signal.aborted) return;
       replayed.answer(record);
       // Whatever follows from the answer at once comes before the next answer, as it did the first time.
@@ -70,9 +71,14 @@ export class Replay {
     return undefined;
   }
 
-  /** Waits until the function has made every call that stands before a position. */
+  /** Has the function not made every call yet that stands before a position? */
+  #isMissing(position: number): boolean {
+    return (this.#nextCall() ?? position) < position;
+  }
+
+  /** Waits until it has. */
   async #untilCalled(position: number, replayed: Replayed): Promise<void> {
-    const isMissing = () => (this.#nextCall() ?? position) < position && !replayed.signal.aborted;
+    const isMissing = () => this.#isMissing(position) && !replayed.signal.aborted;
     // A turn is enough for what the function does by itself.
     for (let turn = 0; turn < 10 && isMissing(); turn++) await nextTurn();
     for (const latest = performance.now() + patience; isMissing(); await delay(5)) {

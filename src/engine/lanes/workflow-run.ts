@@ -68,7 +68,7 @@ export class WorkflowRun {
     const { store, repository } = tools;
     const locate = (sha256: string) => repository.locate(sha256);
     const stored = await recordsOf.run(store, { id: begun.id });
-    const records = stored.rows.map(({ content }) => JSON.parse(content) as WorkflowRecord);
+    const records = JSON.parse(`[${stored.rows.map(({ content }) => content).join()}]`) as WorkflowRecord[];
     const at = tools.now();
     const also = (transaction: StoreTransaction, row: ProcessRow) =>
       lookAgainIfWoken(transaction, row, begun.wakes, at);
