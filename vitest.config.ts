@@ -30,6 +30,10 @@ const onSqliteOnly = [
   'process/spec/*',
   'store/repository',
   'engine/limits',
+  'engine/transport-queue',
+  'engine/job-manager',
+  'engine/code-thread-driver',
+  'engine/control/embedded',
   'engine/graph/layout',
   'engine/graph/pictures',
 ].map((name) => `test/unit/${name}.test.ts`);

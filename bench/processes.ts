@@ -186,7 +186,8 @@ interface Worker extends AsyncDisposable {
 
 async function startWorker(home: string, workers = 1): Promise<Worker> {
   const program = fileURLToPath(new URL('./process-worker.js', import.meta.url));
-  const child: ChildProcess = fork(program, [home, String(workers)], { execArgv: [] });
+  // As the supervisor of a daemon starts them.
+  const child: ChildProcess = fork(program, [home, String(workers)], { execArgv: ['--max-semi-space-size=4'] });
   const ended = once(child, 'exit');
   await Promise.race([once(child, 'message'), ended.then(() => Promise.reject(new Error('the worker has ended')))]);
   return {

@@ -30,7 +30,7 @@ import type { StoredChild, WorkflowKeeper } from './workflow-host.js';
 import { WorkflowRun } from './workflow-run.js';
 
 /** Most processes that are worked on before more are begun, and rows that are read at once. */
-const places = { working: 64, rows: 128 } as const;
+const places = { working: 64, parsing: 8, rows: 128 } as const;
 /** Milliseconds between two looks at what is being killed. */
 const killInterval = 500;
 
@@ -47,6 +47,8 @@ export class LaneDriver implements WorkDriver {
   /** Functions that run, and rows that are about to. */
   readonly #functions = new Map<number, Promise<void>>();
   readonly #starting = new Map<number, Promise<void>>();
+  /** Calcjobs whose results are being read. */
+  readonly #parsing = new Set<number>();
   /** Functions, and this program itself, that wait for what they have called. */
   readonly #waiters: Waiters;
   /** Functions that wait for processes that they have called, and for how many. */
@@ -221,9 +223,15 @@ export class LaneDriver implements WorkDriver {
     const { store, now } = this.#tools;
     const busy = new Set([...this.#functions.keys(), ...this.#starting.keys()]);
     const due = await dueLaneRows(store, this.lane, now(), places.rows, busy);
+    for (const id of this.#parsing) if (!busy.has(id)) this.#parsing.delete(id);
     let free = places.working - this.#working;
-    // What is read of a calcjob may be what a function waits for that holds a place.
-    const chosen = due.filter(({ id, stage }) => this.#workflows.has(id) || stage === 'parse' || free-- > 0);
+    const chosen = due.filter(({ id, stage }) => {
+      if (stage !== 'parse') return this.#workflows.has(id) || free-- > 0;
+      // Has places of its own: a function that holds one may wait for it. What is read at once may be large.
+      const hasPlace = this.#parsing.size < places.parsing;
+      if (hasPlace) this.#parsing.add(id);
+      return hasPlace;
+    });
     const ids = chosen.map(({ id }) => id);
     for (const row of await stillDue(store, ids, now())) {
       const run = this.#workflows.get(row.id);

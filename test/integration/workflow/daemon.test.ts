@@ -63,7 +63,7 @@ const Own = defineWorkflow({
   name: 'own.waits', inputs: z.object({}), outputs: z.object({}),
   async run(ctx) { await ctx.sleep(3_600_000); return {}; },
 });
-await Promise.all([run(Own, {}), run(NestedWorkflow, { n: 50 })]);
+await Promise.all([run(Own, {}), run(NestedWorkflow, { n: 200 })]);
 `,
   );
   const run = rig.wherry.run(['run', 'own.ts'], { onStderr: () => undefined });
@@ -80,7 +80,7 @@ await Promise.all([run(Own, {}), run(NestedWorkflow, { n: 50 })]);
   // Begun at the same time, they have come in either order.
   const [nested, own] = both.sort((one, other) => (one.name < other.name ? -1 : 1));
   expect(own).toMatchObject({ name: 'own.waits', state: 'excepted', exception: { code: 'program-ended' } });
-  expect(nested).toMatchObject({ name: 'nested-workflow', state: 'finished', data: { outputs: [{ value: 50 }] } });
+  expect(nested).toMatchObject({ name: 'nested-workflow', state: 'finished', data: { outputs: [{ value: 200 }] } });
 });
 
 it('is killed with everything that runs in it when it is interrupted', async () => {
