@@ -205,7 +205,7 @@ export class Runner implements Caller, AsyncDisposable {
   #living(): Promise<ProcessRow[]> {
     const lane = programLane(this.#driver.engine.owner);
     const inLane = this.profile.store.selectFrom('processes').selectAll().where('lane', '=', lane);
-    return inLane.where('ended_at', 'is', null).execute();
+    return inLane.where('ended_at', 'is', null).orderBy('id').execute();
   }
 }
 

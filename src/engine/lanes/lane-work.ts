@@ -115,7 +115,9 @@ const nextDue = new Prepared<{ lane: string; now: number }, { due_at: number | n
 
 /** Processes of a lane that somebody wants killed. */
 export async function laneKills(store: Store, lane: string, now: number): Promise<ProcessRow[]> {
-  return [...(await kills.run(store, { lane, now })).rows];
+  const { rows } = await kills.run(store, { lane, now });
+  // Who called others comes before them: otherwise it would hear of their ends while it still runs.
+  return [...rows].sort((one, other) => one.id - other.id);
 }
 
 const kills = new Prepared<{ lane: string; now: number }, ProcessRow>((db, value) =>
