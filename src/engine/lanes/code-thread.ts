@@ -41,6 +41,8 @@ export class CodeThread implements AsyncDisposable {
   readonly #drivers = new Map<number, CodeThreadDriver>();
   #made = 0;
   #thread: Worker | undefined;
+  /** Has it said anything yet? Before that it is only slow to start. */
+  #isUp = false;
   /** By `performance.now`, like all moments in here. */
   #startedAt = 0;
   #earlyEnds = 0;
@@ -101,9 +103,12 @@ export class CodeThread implements AsyncDisposable {
       workerData: { home, profile } satisfies CodeThreadData,
       resourceLimits: memory,
     });
+    this.#isUp = false;
     this.#startedAt = performance.now();
     let reason = 'it ended itself';
-    thread.on('message', (message: FromCodeThread) => this.#hear(message));
+    thread.on('message', (message: FromCodeThread) => {
+      if (this.#thread === thread) this.#hear(message);
+    });
     thread.on('error', (error) => {
       reason = messageOf(error);
     });
@@ -115,6 +120,7 @@ export class CodeThread implements AsyncDisposable {
 
   #hear(message: FromCodeThread): void {
     const { hooks, storeTrouble, wake } = this.#tools;
+    this.#isUp = true;
     switch (message.type) {
       case 'answer': {
         const driver = this.#drivers.get(message.driver);
@@ -147,9 +153,9 @@ export class CodeThread implements AsyncDisposable {
     const { first, longest } = timing.pause;
     const pause = this.#earlyEnds === 0 ? 0 : Math.min(longest, first * 2 ** (this.#earlyEnds - 1));
     this.#startAgainAt = now + pause;
-    const reason = new WherryError('computation-failed', `the thread that runs code of processes has ended: ${why}`, {
-      hint: `what it was doing is begun anew${pause === 0 ? '' : ` in ${pause / 1_000} s`}`,
-    });
+    const next = `what it was doing is begun anew${pause === 0 ? '' : ` in ${pause / 1_000} s`}`;
+    const words = `the thread that runs code of processes has ended: ${why}; ${next}`;
+    const reason = new WherryError('computation-failed', words);
     this.#lose(thread, reason);
     this.#options.onProblem(reason);
   }
@@ -168,7 +174,7 @@ export class CodeThread implements AsyncDisposable {
   #late(since: number): void {
     const now = performance.now();
     const thread = this.#thread;
-    if (thread === undefined || now - since < timing.late || now - this.#lookedAt < timing.look) return;
+    if (thread === undefined || !this.#isUp || now - since < timing.late || now - this.#lookedAt < timing.look) return;
     this.#lookedAt = now;
     this.#look(thread, now - since).catch(this.#options.onProblem);
   }
@@ -180,8 +186,9 @@ export class CodeThread implements AsyncDisposable {
     const names = running.map(({ id, name }) => `${id} (${name})`).join(', ');
     if (!this.#isLate) {
       this.#isLate = true;
-      const words = `code of a process has not returned for ${Math.round(late / 1_000)} s, and others wait for it; probably one of these: ${names}`;
-      this.#options.onProblem(new WherryError('timed-out', words, { hint: 'kill the process if it hangs' }));
+      const whose = names === '' ? '' : `; probably one of these: ${names}`;
+      const words = `code of a process has not returned for ${Math.round(late / 1_000)} s, and others wait for it${whose}`;
+      this.#options.onProblem(new WherryError('timed-out', `${words}; if it hangs, end it with: wherry kill ID`));
     }
     const kills = await Promise.all(lanes.map((lane) => laneKills(store, lane, now())));
     // Nobody but those who force it ends a process while the thread that drives it is kept.
